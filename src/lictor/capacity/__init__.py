@@ -1,0 +1,1 @@
+"""Budgets, slots, rates, breakers and extra work: pure arithmetic that validation and execution both read."""

@@ -1,0 +1,1 @@
+"""Stage 1, something asks: a Signal becomes a trusted Signal or goes to quarantine."""

@@ -1,0 +1,1 @@
+"""Shipped to users: virtual clock, memory journal, simulator and conformance suites."""
