@@ -1,0 +1,1 @@
+"""The public API as a user writes it: never run, only checked by mypy --strict."""
