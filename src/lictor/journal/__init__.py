@@ -1,1 +1,1 @@
-"""The one durable truth and only arbiter: the port that everyone above speaks, and the stores behind it."""
+"""The one durable truth. `port` is what a store must offer; `state` decides and folds; memory and sqlite are stores."""

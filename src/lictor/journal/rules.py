@@ -1,0 +1,123 @@
+"""The arbiter's arithmetic: may this admission commit, what does it reserve, what does a close settle. Pure functions of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lictor.errors import Code
+from lictor.lifecycle import Transition
+from lictor.records import Amount, Decision, Reservation, Ruling
+
+from .open import Open
+
+if TYPE_CHECKING:
+    from . import port
+    from .state import State
+
+#: A child of a child of a child of a child is the deepest.
+DEPTH_MAX = 4
+
+Hold = tuple[str, str, int | None]
+
+
+def arbiter_ruling(code: str, seen: dict[str, Any]) -> Ruling:
+    """What the journal itself ruled."""
+    return Ruling("journal", "deny", "", code, seen)
+
+
+def scopes(decision: Decision, effector: str | None = None) -> Iterator[str]:
+    """The halt scopes that a decision (and an effector) falls into."""
+    yield "all"
+    yield f"kind:{decision.kind}"
+    yield f"source:{decision.source}"
+    yield f"tenant:{decision.tenant}"
+    if effector is not None:
+        yield f"effector:{effector}"
+
+
+def halted(state: State, decision: Decision, effector: str | None = None) -> str | None:
+    """The scope that forbids every start for this decision, if one does (I12)."""
+    if not state.halts:
+        return None
+    for scope in scopes(decision, effector):
+        halt = state.halts.get(scope)
+        if halt is not None and halt.mode == "halted":
+            return scope
+    return None
+
+
+def admission_refusal(state: State, verb: port.Admit, at_us: int) -> tuple[Code, dict[str, Any]] | None:
+    """Why an admission that the gates allowed may not commit; None when it may."""
+    decision = verb.decision
+    if at_us >= decision.deadline_us:  # I5
+        return Code.EXPIRED, {"deadline_us": decision.deadline_us, "at_us": at_us}
+    scope = halted(state, decision)
+    if scope is not None:
+        return Code.HALTED, {"scope": scope}
+    if decision.parent is not None:
+        parent = state.open.get(decision.parent)
+        if parent is None or decision.depth > DEPTH_MAX:
+            return Code.PARENT_INVALID, {"parent": decision.parent, "depth": decision.depth, "depth_max": DEPTH_MAX}
+    if verb.verdict.reservations:
+        return _unaffordable(state, decision, verb.verdict.reservations)
+    return None
+
+
+def _unaffordable(
+    state: State, decision: Decision, reservations: tuple[Reservation, ...],
+) -> tuple[Code, dict[str, Any]] | None:
+    """The first scope that has not enough room, with what it would have needed (I3)."""
+    freed = _freed_by(state, decision)
+    asked: dict[Hold, Amount] = {}
+    for hold, amount, from_parent in draws(state, decision, reservations):
+        asked[hold] = asked.get(hold, 0) + amount - from_parent
+    for (budget, scope, window), amount in asked.items():
+        balance = state.balances.get((budget, scope))
+        if balance is None:
+            return Code.BUDGET_EXCEEDED, {"budget": budget, "scope": scope, "asked": amount, "left": 0, "limit": None}
+        if balance.latched:
+            return Code.BUDGET_LATCHED, {"budget": budget, "scope": scope}
+        left = balance.room(window) + freed.get((budget, scope, window), 0)
+        if amount > left:
+            return Code.BUDGET_EXCEEDED, {
+                "budget": budget, "scope": scope, "asked": amount, "left": left, "limit": balance.limit,
+            }
+    return None
+
+
+def _freed_by(state: State, decision: Decision) -> dict[Hold, Amount]:
+    """What an unstarted decision that this one supersedes will release in the same transaction."""
+    old = state.open.get(decision.supersedes) if decision.supersedes is not None else None
+    return old.held if old is not None and not old.started else {}
+
+
+def draws(
+    state: State, decision: Decision, reservations: tuple[Reservation, ...],
+) -> Iterator[tuple[Hold, Amount, Amount]]:
+    """Each reservation as (hold, amount, how much of it comes out of what the parent already holds)."""
+    parent = state.open.get(decision.parent) if decision.parent is not None else None
+    left = dict(parent.held) if parent is not None else {}
+    for reservation in reservations:
+        hold = (reservation.budget, reservation.scope, reservation.window_us)
+        from_parent = min(reservation.amount, left.get(hold, 0))
+        if from_parent:
+            left[hold] -= from_parent
+        yield hold, reservation.amount, from_parent
+
+
+def settlement(state: State, found: Open, transition: Transition, at_us: int) -> Iterator[tuple[Hold, Amount, Amount]]:
+    """What a closing decision does to each balance, as (hold, amount held, amount truly used).
+
+    What its actions reported is the truth. Where they reported nothing for a reserved budget, a success used the whole
+    reservation and anything else used none of it. Amounts on budgets that it did not reserve are booked too.
+    """
+    used = found.used() if transition.releases == "settle" else {}
+    succeeded = transition.to == "succeeded"
+    booked: set[tuple[str, str]] = set()
+    for (budget, scope, window), held in found.held.items():
+        booked.add((budget, scope))
+        yield (budget, scope, window), held, used.get((budget, scope), held if succeeded else 0)
+    for (budget, scope), amount in used.items():
+        if (budget, scope) not in booked and (balance := state.balances.get((budget, scope))) is not None:
+            yield (budget, scope, balance.window(at_us)), 0, amount

@@ -1,0 +1,278 @@
+"""The frozen records of DESIGN section 1. Each is owned by the stage that emits it and never edited: news is a new record.
+
+Times are whole microseconds of the wall clock (`_us`); amounts are integers in minor units or `Decimal`, never floats.
+All are msgspec structs with a stable field order, because the journal stores them as arrays: append fields, never reorder.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgspec
+
+#: Money, position, quota: integers in minor units, or Decimal.
+Amount = int | Decimal
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The base of all records: frozen, compact, comparable."""
+
+
+class Priority(IntEnum):
+    """The class of a decision; a lower number starts first. A class is granted to a source, not claimed by it."""
+
+    URGENT = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+
+
+class Result(StrEnum):
+    """What a verdict says."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    HELD = "held"
+    DEFERRED = "deferred"
+    SHED = "shed"
+
+
+class Signal(Record, kw_only=True):
+    """1 inputs: a raw input as it arrived, before anyone trusts it.
+
+    `payload` is JSON text of the content, or `value` is an object of the kind's own type; one of the two is given.
+    """
+
+    source: str
+    kind: str
+    payload: bytes | None = None
+    value: Any = None
+    version: int | None = None
+    key: str | None = None
+    tenant: str = "default"
+    priority: int | None = None
+    deadline_us: int | None = None
+    expires_in_s: float | None = None
+    not_before_us: int | None = None
+    confidence: float | None = None
+    expects: dict[str, Any] | None = None
+    parent: int | None = None
+    supersedes: int | None = None
+    #: When its source says that it came to be; freshness is judged by it.
+    sent_us: int | None = None
+    #: Where in its source it stands (file:line, sequence number); for quarantine and gap checks.
+    position: str | None = None
+
+
+class Decision(Record, kw_only=True):
+    """2 decisions: a typed, immutable statement of what is wanted.
+
+    `payload` is deterministic JSON; `digest` is SHA-256 over tenant, kind, version and payload and is the content's identity.
+    """
+
+    id: int
+    kind: str
+    version: int
+    tenant: str
+    source: str
+    key: str | None
+    digest: bytes
+    payload: bytes
+    received_us: int
+    deadline_us: int
+    priority: int
+    order_key: str | None = None
+    not_before_us: int | None = None
+    confidence: float | None = None
+    expects: dict[str, Any] | None = None
+    parent: int | None = None
+    depth: int = 0
+    supersedes: int | None = None
+    #: Digest of the content as it was submitted, where gates have amended it.
+    amended_from: bytes | None = None
+    #: Digest of the content as it was submitted; equals `digest` unless amended. Keys are bound to this one (I10).
+    submitted_digest: bytes = b""
+
+
+class Read(Record):
+    """Evidence: one thing that a gate read, as its value where that is small, else as a version that the journal can give back."""
+
+    name: str
+    version: str | None = None
+    value: Any = None
+
+
+class Ruling(Record):
+    """3 validation: one gate's answer."""
+
+    gate: str
+    result: str
+    version: str = ""
+    code: str | None = None
+    #: What the refusing code saw, for the one who decided: values, limits.
+    seen: dict[str, Any] | None = None
+    reads: tuple[Read, ...] = ()
+    shadow: bool = False
+    #: Payload after an amendment by this gate.
+    amended: bytes | None = None
+    until_us: int | None = None
+
+
+class Reservation(Record):
+    """Part of a balance that an admitted decision holds until its outcome settles or releases it."""
+
+    budget: str
+    scope: str
+    amount: Amount
+    #: Start of the window that it charges, for a windowed budget.
+    window_us: int | None = None
+
+
+class Take(Record):
+    """Tokens of a rate, or slots, taken at each start."""
+
+    budget: str
+    scope: str
+    count: float = 1.0
+
+
+class Verdict(Record, kw_only=True):
+    """3 validation: all rulings and the result, for exactly the content of `digest`."""
+
+    result: Result
+    at_us: int
+    digest: bytes
+    policy: str = ""
+    code: str | None = None
+    rulings: tuple[Ruling, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    takes: tuple[Take, ...] = ()
+    until_us: int | None = None
+    retry_after_s: float | None = None
+    #: The original answer to the same key and content was given again.
+    duplicate: bool = False
+    durability: str = "sync"
+
+
+class Action(Record):
+    """4 execution: one effect on the world."""
+
+    effector: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    #: Ordinals of actions of the same plan that must have succeeded before this one starts.
+    after: tuple[int, ...] = ()
+
+
+class Plan(Record):
+    """4 execution: the actions that an admitted decision becomes.
+
+    `rule` is how the decision's outcome follows from its actions': `all`, `quorum` (of `quorum`), or `all_or_compensate`.
+    """
+
+    actions: tuple[Action, ...]
+    rule: str = "all"
+    quorum: int = 0
+
+
+class Report(Record, kw_only=True):
+    """4 execution: news of an action from the world; deduplicated by `id`, may arrive late or unasked.
+
+    `settled` is by budget name: what this report alone adds to the true amounts (a partial fill).
+    """
+
+    id: str
+    final: bool
+    #: For a final report: succeeded, failed, cancelled, expired, or absent (the world has never seen it).
+    result: str | None = None
+    code: str | None = None
+    value: Any = None
+    settled: dict[str, Amount] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    at_us: int | None = None
+
+
+class Outcome(Record, kw_only=True):
+    """4 execution: the one terminal result of an admitted decision."""
+
+    decision: int
+    result: str
+    at_us: int
+    code: str | None = None
+    value: Any = None
+    settled: tuple[Reservation, ...] = ()
+    attempts: int = 0
+    started_us: int | None = None
+    detail: str | None = None
+
+
+class Lesson(Record, kw_only=True):
+    """6 feedback: what an outcome taught about a subject (a source, a kind, or whatever a user's lesson names)."""
+
+    name: str
+    subject: str
+    at_us: int
+    decision: int | None = None
+    values: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+
+
+class Adjustment(Record, kw_only=True):
+    """6 feedback: a bounded change that follows from a lesson and that the next verdict reads."""
+
+    name: str
+    subject: str
+    value: float
+    was: float
+    at_us: int
+    lesson: str
+    reason: str = ""
+    #: A latched adjustment stays until a named person resets it.
+    latched: bool = False
+    by: str | None = None
+
+
+class Halt(Record, kw_only=True):
+    """A scope in which nothing starts (`halted`) or only what reduces is admitted (`reduce_only`)."""
+
+    scope: str
+    mode: str
+    at_us: int
+    by: str
+    reason: str = ""
+
+
+class Approval(Record, kw_only=True):
+    """A person's answer to a held decision; binds the exact digest, the gate's version and the approver, once (I13)."""
+
+    decision: int
+    gate: str
+    gate_version: str
+    digest: bytes
+    approver: str
+    approved: bool
+    at_us: int
+    reason: str = ""
+
+
+class Quarantined(Record, kw_only=True):
+    """A signal that failed its source's quality gate, kept with the reason until someone replays or discards it."""
+
+    id: int
+    source: str
+    at_us: int
+    reason: str
+    detail: str
+    signal: bytes
+    state: str = "kept"
+
+
+class ShedCount(Record):
+    """What was shed in one second from one source, kind and code: shed work is counted, not journaled one by one."""
+
+    second: int
+    source: str
+    kind: str
+    code: str
+    count: int
+    sample: str = ""
