@@ -83,7 +83,7 @@ VIOLATIONS = {
     "a stage imports the app": (TREE, {"app.py": "", "decisions/x.py": "import lictor.app"}),
     "capacity imports a stage": (TREE, {"capacity/x.py": "import lictor.validation"}),
     "the journal imports capacity": (TREE, {"journal/x.py": "import lictor.capacity"}),
-    "a leaf imports the journal": (TREE, {"declarations.py": "import lictor.journal"}),
+    "a leaf imports the journal": (TREE, {"declarations/x.py": "import lictor.journal"}),
     "records import another leaf": (TREE, {"records.py": "import lictor.lifecycle"}),
     "runtime imports records": (TREE, {"runtime/x.py": "import lictor.records"}),
     "errors import anything": (TREE, {"errors.py": "import lictor.records"}),
@@ -97,6 +97,8 @@ VIOLATIONS = {
     "the app imports the pipeline": (APP, {"pipeline.py": "", "app.py": "import lictor.pipeline"}),
     "the app imports a stage": (APP, {"app.py": "from lictor.validation import *"}),
     "the app reads a clock": (APP, {"app.py": "from lictor.runtime import clock"}),
+    "a declaration reads a clock": (APP, {"declarations/x.py": "from lictor.runtime import clock"}),
+    "a declaration imports the app": (TREE, {"app.py": "", "declarations/x.py": "import lictor.app"}),
     "the app decides a state": (APP, {"app.py": "from lictor.lifecycle import DecisionState"}),
     "the pipeline opens the memory store": (
         STORES,
@@ -149,7 +151,7 @@ def test_what_the_design_allows_is_allowed(tree):
         tree,
         {
             "runtime/probe.py": "",
-            "declarations.py": "import lictor.errors",
+            "declarations/x.py": "import lictor.records, lictor.errors",
             "app.py": "import lictor.declarations, lictor.records, lictor.errors",
             "pipeline.py": "\n".join(f"import lictor.{stage}" for stage in sorted(STAGES)),
             "node.py": "import lictor.app, lictor.pipeline, lictor.journal.memory, lictor.journal.sqlite.x",
