@@ -1,0 +1,74 @@
+"""One run in a process of its own: `python -m benchmarks.speed.child RUN_JSON DIRECTORY` prints its sample as JSON.
+
+An outcome that was acknowledged and is not on disk afterwards is an error, not a figure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.speed import arms, measures
+from benchmarks.speed.arm import Arm
+from benchmarks.speed.busy_loop import busy_loop
+from benchmarks.speed.open_loop import open_loop
+from benchmarks.speed.run import Run, Sample, percentile
+
+MEASURES: dict[str, Callable[[Arm, Run], Awaitable[Sample]]] = {
+    "closed_loop": measures.closed_loop,
+    "bulk": measures.bulk,
+    "idle": measures.idle,
+    "fan_out": measures.fan_out,
+    "open_loop": open_loop,
+}
+
+
+async def measure(run: Run, directory: Path) -> Sample:
+    """Open the arm, load it, close it, and compare what it acknowledged with what is on disk."""
+    probe = {"fsync_p50_us": fsync_us(directory)}
+    if run.measure == "busy_loop":
+        return probe | await busy_loop(run, directory)
+    arm = arms.make(run)
+    await arm.open(directory)
+    sample = await MEASURES[run.measure](arm, run)
+    stored = await arm.close()
+    if stored < sample["durable"]:
+        raise RuntimeError(f"{run.name}: {sample['durable']:.0f} outcomes acknowledged, {stored} on disk")
+    return probe | sample | {"rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def fsync_us(directory: Path) -> float:
+    """What a small append and its sync cost on this disk right now: the median of 25."""
+    took_s: list[float] = []
+    descriptor = os.open(directory / "fsync.probe", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    for _ in range(25):
+        began_s = time.perf_counter()
+        os.write(descriptor, bytes(4096))
+        os.fdatasync(descriptor)
+        took_s.append(time.perf_counter() - began_s)
+    os.close(descriptor)
+    return 1e6 * percentile(took_s, 0.5)
+
+
+def main() -> None:
+    """Do the run that the arguments describe."""
+    run = msgspec.json.decode(sys.argv[1], type=Run)
+    factory = None
+    if run.loop == "uvloop":
+        import uvloop  # absent on some platforms
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        sample = runner.run(measure(run, Path(sys.argv[2])))
+    sys.stdout.write(msgspec.json.encode(sample).decode())
+
+
+if __name__ == "__main__":
+    main()
