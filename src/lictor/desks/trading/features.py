@@ -186,8 +186,11 @@ def _imbalance(bids: Levels, asks: Levels, depth: int) -> float:
 
 
 def _imbalance_near(bids: Levels, asks: Levels, middle: float) -> float:
-    """The same over all levels, each weighted by exp(-distance from the mid / NEAR_BPS)."""
+    """The same over all levels, each weighted by exp(-distance / NEAR_BPS).
+
+    Distances are from the best price, which is as far from the mid on both sides and so cancels.
+    """
     scale = BPS / (NEAR_BPS * middle)
-    bid = sum(qty * math.exp((price - middle) * scale) for price, qty in bids)
-    ask = sum(qty * math.exp((middle - price) * scale) for price, qty in asks)
+    bid = sum(qty * math.exp(min(0.0, (price - bids[0][0]) * scale)) for price, qty in bids)
+    ask = sum(qty * math.exp(min(0.0, (asks[0][0] - price) * scale)) for price, qty in asks)
     return (bid - ask) / (bid + ask)

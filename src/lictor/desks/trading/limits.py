@@ -174,11 +174,12 @@ def order_notional(qty: int, price: int, notional_max: int) -> Breach | None:
 def position(held: int, open_same_side: int, side: int, qty: int, position_max: int) -> Breach | None:
     """|held + s (open + q)| <= limit: the worst case, every open order of this side fills and none of the other.
 
-    All sent orders count at once (RTS 6 15(2)). An order that leaves the position smaller than it is, even in that worst case, is allowed: a limit must not trap
-    what is above it.
+    All sent orders count at once (RTS 6 15(2)). An order that only reduces the position, even in that worst case, is
+    allowed: a limit must not trap what is above it.
     """
-    worst = abs(held + side * (open_same_side + qty))
-    return None if worst < abs(held) else at_most(LimitCode.POSITION, worst, position_max)
+    after = held + side * (open_same_side + qty)
+    reduces = after * held >= 0 and abs(after) < abs(held)
+    return None if reduces else at_most(LimitCode.POSITION, abs(after), position_max)
 
 
 def gross_exposure(exposures: Iterable[float], added: float, exposure_max: float) -> Breach | None:
@@ -250,8 +251,8 @@ def permitted(instrument: str, allowed: Collection[str]) -> Breach | None:
 class ExecutionThrottle:
     """Repeated automated execution throttle (RTS 6 15(3)).
 
-    A strategy that executed `executions_max` times within `window_us` is disabled. It latches: only `reenabled` by a named person opens it again, time does not. It remembers at most `executions_max`
-    times.
+    A strategy that executed `executions_max` times within `window_us` is disabled. It latches: only `reenabled` by a
+    named person opens it again, time does not. It remembers at most `executions_max` times.
     """
 
     executions_max: int

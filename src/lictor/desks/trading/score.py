@@ -29,7 +29,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Figures of signals whose horizon lies inside the path; edges in bps, gross of all costs."""
+    """Figures of signals whose horizon lies inside the path; edges in bps, gross of all costs.
+
+    `edge_error_bps` is the standard error of the realised edge, which horizons that overlap make larger than it looks.
+    """
 
     count: int
     moved: int
@@ -39,6 +42,7 @@ class Score:
     brier_base_rate: float
     edge_stated_bps: float
     edge_realised_bps: float
+    edge_error_bps: float
     by_edge: tuple[Bucket, ...]
     by_confidence: tuple[Bucket, ...]
 
@@ -83,7 +87,7 @@ def score(signals: Sequence[ModelSignal], path: MidPath, horizon_s: float, bucke
     count = len(pairs)
     paid = [float(move > signal.spread_bps / 2) for signal, move in pairs]
     moved = [(signal, move) for signal, move in pairs if abs(move) > signal.spread_bps / 2]
-    rate = math.fsum(paid) / count
+    rate = _mean(paid)
     return Score(
         count=count,
         moved=len(moved),
@@ -92,8 +96,9 @@ def score(signals: Sequence[ModelSignal], path: MidPath, horizon_s: float, bucke
         brier=math.fsum((signal.confidence - outcome) ** 2 for (signal, _), outcome in zip(pairs, paid, strict=True))
         / count,
         brier_base_rate=rate * (1 - rate),
-        edge_stated_bps=math.fsum(signal.edge_bps for signal, _ in pairs) / count,
-        edge_realised_bps=math.fsum(move for _, move in pairs) / count,
+        edge_stated_bps=_mean([signal.edge_bps for signal, _ in pairs]),
+        edge_realised_bps=_mean([move for _, move in pairs]),
+        edge_error_bps=_standard_error([(signal.time_us, move) for signal, move in pairs], horizon_s),
         by_edge=_buckets([(signal.edge_bps, move) for signal, move in pairs], buckets),
         by_confidence=_buckets(
             [(signal.confidence, outcome) for (signal, _), outcome in zip(pairs, paid, strict=True)], buckets
@@ -107,6 +112,20 @@ def _buckets(pairs: Sequence[tuple[float, float]], buckets: int) -> tuple[Bucket
     bounds = [len(ordered) * i // buckets for i in range(buckets + 1)]
     groups = [ordered[first:last] for first, last in pairwise(bounds) if last > first]
     return tuple(Bucket(len(group), _mean([s for s, _ in group]), _mean([r for _, r in group])) for group in groups)
+
+
+def _standard_error(timed: Sequence[tuple[int, float]], horizon_s: float) -> float:
+    """Newey and West (1987): the variance of a mean of moves whose horizons overlap, by Bartlett weights."""
+    centre = _mean([move for _, move in timed])
+    span_us = horizon_s * 1e6
+    total = 0.0
+    for i, (time_us, move) in enumerate(timed):
+        total += (move - centre) ** 2
+        for later_us, later in timed[i + 1 :]:
+            if later_us - time_us >= span_us:
+                break
+            total += 2.0 * (1.0 - (later_us - time_us) / span_us) * (move - centre) * (later - centre)
+    return math.sqrt(max(total, 0.0)) / len(timed)
 
 
 def _mean(values: Sequence[float]) -> float:
