@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out/speed"), help="where the report and the data go")
     parser.add_argument("--repeats", type=int, default=3, help="of each run, interleaved; figures are medians")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quiet-s", type=float, default=5.0, help="how long a run waits for other processes")
     parser.add_argument("--only", action="append", help="names of runs, with wildcards; the others are not measured")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK:.0%} of the time, once; not for quoting")
     return parser.parse_args(arguments)
@@ -42,7 +42,8 @@ def write(results: Results, *, out: Path, seed: int, started_us: int, command: s
     """Turn samples into the evidence of one benchmark run."""
     evidence = Evidence("speed", command=command, seed=seed, started_us=started_us, packages=("huey", "dbos"))
     figures.show(evidence, results)
-    evidence.add("load_average_at_end", list(os.getloadavg()))
+    evidence.add("others_cores", results.overall("others_cores"))
+    evidence.add("fsync_p50_us", results.overall("fsync_p50_us"))
     evidence.add("samples", results.samples)
     evidence.add("failures", results.failures)
     evidence.section("Decisions a second, submit to durable outcome", page.bars(results, _PICTURE))
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         repeats=repeats,
         seed=options.seed,
         data=options.out,
+        quiet_s=options.quiet_s,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
     command = "make bench" if not (options.only or options.quick) else "python -m benchmarks.speed"

@@ -6,10 +6,8 @@ An outcome that was acknowledged and is not on disk afterwards is an error, not 
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import msgspec
 from benchmarks.speed import arms, measures
 from benchmarks.speed.arm import Arm
 from benchmarks.speed.busy_loop import busy_loop
+from benchmarks.speed.machine import fsync_us
 from benchmarks.speed.open_loop import open_loop
-from benchmarks.speed.run import Run, Sample, percentile
+from benchmarks.speed.run import Run, Sample
 
 MEASURES: dict[str, Callable[[Arm, Run], Awaitable[Sample]]] = {
     "closed_loop": measures.closed_loop,
@@ -42,19 +41,6 @@ async def measure(run: Run, directory: Path) -> Sample:
     if stored < sample["durable"]:
         raise RuntimeError(f"{run.name}: {sample['durable']:.0f} outcomes acknowledged, {stored} on disk")
     return probe | sample | {"rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-
-
-def fsync_us(directory: Path) -> float:
-    """What a small append and its sync cost on this disk right now: the median of 25."""
-    took_s: list[float] = []
-    descriptor = os.open(directory / "fsync.probe", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    for _ in range(25):
-        began_s = time.perf_counter()
-        os.write(descriptor, bytes(4096))
-        os.fdatasync(descriptor)
-        took_s.append(time.perf_counter() - began_s)
-    os.close(descriptor)
-    return 1e6 * percentile(took_s, 0.5)
 
 
 def main() -> None:

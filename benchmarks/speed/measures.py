@@ -11,6 +11,7 @@ import time
 from itertools import count
 
 from benchmarks.speed.arm import Arm
+from benchmarks.speed.machine import busy_cpu_s
 from benchmarks.speed.run import Run, Sample, percentile
 
 WARM_UP = 64
@@ -22,19 +23,24 @@ class Meter:
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
         self._cpu_s = time.process_time() + arm.cpu_s()
+        self._everyone_s = busy_cpu_s()
         self._began_s = time.perf_counter()
 
     def read(self, done: int) -> Sample:
         """The figures that every measure has, for so many decisions (or actions) done."""
         seconds = time.perf_counter() - self._began_s
         cpu_s = time.process_time() + self._arm.cpu_s() - self._cpu_s
-        return {
+        everyone_s = busy_cpu_s()
+        sample = {
             "done": done,
             "seconds": seconds,
             "per_second": done / seconds,
             "cpu_us": 1e6 * cpu_s / max(1, done),
             "cpu_share": cpu_s / seconds,
         }
+        if everyone_s is not None and self._everyone_s is not None:
+            sample["others_cores"] = max(0.0, everyone_s - self._everyone_s - cpu_s) / seconds
+        return sample
 
 
 async def closed_loop(arm: Arm, run: Run) -> Sample:

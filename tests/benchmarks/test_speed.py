@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from benchmarks.speed import plan
 from benchmarks.speed.__main__ import chosen, write
+from benchmarks.speed.machine import busy_cpu_s, refuse_memory, wait_until_quiet
 from benchmarks.speed.run import Run, percentile
-from benchmarks.speed.runner import Results, refuse_memory, run_all
+from benchmarks.speed.runner import Results, run_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +80,13 @@ def test_percentiles_are_values_that_occurred() -> None:
     values = [float(value) for value in range(1, 101)]
     assert [percentile(values, share) for share in (0.5, 0.99, 1.0)] == [50.0, 99.0, 100.0]
     assert percentile([7.0], 0.5) == 7.0
+
+
+def test_waiting_for_quiet_ends() -> None:
+    before_s = busy_cpu_s()
+    assert wait_until_quiet(0.0) >= 0.0
+    if before_s is not None:
+        assert busy_cpu_s() >= before_s > 0.0
 
 
 def test_a_file_system_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
