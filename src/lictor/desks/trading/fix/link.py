@@ -1,0 +1,105 @@
+"""One FIX session over one TCP connection: how both ends of it are set up and pumped.
+
+Reads and writes the socket and, through `SessionStore`, the session's files. The engine's own transports are not used:
+its acceptor listens on every interface unless told otherwise and hides the port that it got, its initiator retries at
+fixed intervals, and neither says whether a message reached the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from fixcore.application import Application
+from fixcore.log.base import Log
+from fixcore.message.message import Message
+from fixcore.session.session import Session
+from fixcore.session.session_id import SessionID
+from fixcore.session.session_settings import SessionSettings
+from fixcore.transport.framer import MessageFramer
+
+from lictor.desks.trading.fix.store import SessionStore
+from lictor.desks.trading.fix.wire import BEGIN_STRING, SENDING_TIME
+
+READ_BYTES = 65_536
+
+
+class QuietLog(Log):  # type: ignore[misc]
+    """The engine prints every message by default; here the last session events are kept, for error texts."""
+
+    def __init__(self) -> None:
+        self.last_event = ""
+
+    def on_incoming(self, message: str) -> None:
+        """Nothing."""
+
+    def on_outgoing(self, message: str) -> None:
+        """Nothing."""
+
+    def on_event(self, text: str) -> None:
+        self.last_event = text
+
+
+class Stamped(Application):  # type: ignore[misc]
+    """Gives SendingTime the microseconds that the engine leaves out, and settles what the application has taken."""
+
+    store: SessionStore
+
+    def to_app(self, message: Message, _session_id: SessionID) -> None:
+        message.header.set(SENDING_TIME, datetime.now(tz=UTC).strftime("%Y%m%d-%H:%M:%S.%f"))
+
+    def to_admin(self, message: Message, session_id: SessionID) -> None:
+        self.to_app(message, session_id)
+
+    def from_admin(self, _message: Message, _session_id: SessionID) -> None:
+        self.store.settle()
+
+    def from_app(self, message: Message, _session_id: SessionID) -> None:
+        self.take(message)
+        self.store.settle()
+
+    def take(self, message: Message) -> None:
+        """Handle one application message of the counterparty."""
+        raise NotImplementedError
+
+
+def make_session(
+    role: str, sender: str, target: str, application: Application, store: SessionStore, log: Log, **settings: str
+) -> Session:
+    """A session that lives as long as the process, over any number of connections. `role`: initiator or acceptor."""
+    session_id = SessionID(BEGIN_STRING, sender, target)
+    configured = SessionSettings()
+    configured.set_session(session_id, {"ConnectionType": role, **settings})
+    return Session(session_id, configured, application, store, log)
+
+
+async def pump(
+    session: Session,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    *,
+    framer: MessageFramer,
+    waiting: list[bytes],
+    send: Callable[[bytes], Awaitable[None]],
+) -> None:
+    """Feed the session from the socket until either side closes it. `waiting`: whole messages read already."""
+
+    async def close() -> None:
+        await asyncio.sleep(0)  # what was sent in this turn of the loop leaves first
+        writer.close()
+
+    try:
+        await session.on_connect(send, close)
+        while True:
+            for raw in waiting:
+                await session.on_data(raw)
+            data = await reader.read(READ_BYTES)
+            if not data:
+                return
+            waiting = framer.feed(data)
+    except OSError:
+        return  # the connection is gone, which the end of this function tells the session
+    finally:
+        writer.close()
+        await session.on_disconnect()
