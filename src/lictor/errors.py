@@ -116,6 +116,8 @@ class Code(StrEnum):
 
     #: The payload does not fit the kind's type.
     MALFORMED = "MALFORMED"
+    #: The signal failed its source's data-quality gate and waits in quarantine.
+    QUARANTINED = "QUARANTINED"
     #: No kind of this name and version is declared.
     KIND_UNKNOWN = "KIND_UNKNOWN"
     #: The source is not declared, and the App does not take undeclared ones.

@@ -164,6 +164,8 @@ class Action(Record):
     kwargs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
     #: Ordinals of actions of the same plan that must have succeeded before this one starts.
     after: tuple[int, ...] = ()
+    #: Arguments that are results of earlier actions: position or keyword -> ordinal.
+    inputs: dict[str, int] = {}  # noqa: RUF012 - msgspec copies the default for each instance
 
 
 class Plan(Record):
@@ -175,6 +177,13 @@ class Plan(Record):
     actions: tuple[Action, ...]
     rule: str = "all"
     quorum: int = 0
+
+
+class Lease(Record):
+    """4 execution: the right to attempt: a fencing token that only grows, and when the lease ends."""
+
+    fence: int
+    until_us: int
 
 
 class Report(Record, kw_only=True):

@@ -1,0 +1,348 @@
+"""Where a user declares kinds, sources, gates, budgets, effectors, plans and lessons. An App holds no state of a run: it can be built twice
+and given to any number of nodes, real or simulated. Mistakes raise `DeclarationError` while it is built."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_rate
+from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft, PlanFunction
+from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonSpec
+from lictor.declarations.gates import (
+    FAMILIES,
+    Adjustable,
+    Answer,
+    Family,
+    Gate,
+    GateFunction,
+    Lookup,
+    Reference,
+    Snapshot,
+)
+from lictor.declarations.kinds import Kind, field_reader
+from lictor.declarations.sources import Quality, Source
+from lictor.errors import DeclarationError
+from lictor.records import Priority
+
+T = TypeVar("T")
+K = TypeVar("K")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+
+class App:
+    """A named set of declarations."""
+
+    def __init__(self, name: str, *, version: str = "1") -> None:
+        self.name = name
+        self.version = version
+        self.kinds: dict[str, Kind] = {}
+        self.kind_of: dict[type, Kind] = {}
+        self.sources: dict[str, Source] = {}
+        self.gates: dict[str, list[Gate]] = {}
+        self.balances: dict[str, Balance] = {}
+        self.rates: dict[str, Rate] = {}
+        self.references: dict[str, Reference[Any]] = {}
+        self.lookups: dict[str, Lookup[Any]] = {}
+        self.adjustables: dict[str, Adjustable] = {}
+        self.effectors: dict[str, Effector[..., Any]] = {}
+        self.plans: dict[str, PlanFunction] = {}
+        self.lessons: list[LessonSpec] = []
+
+    # -- inputs and decisions -------------------------------------------------------------------------------------
+
+    def source(
+        self,
+        name: str,
+        *,
+        kinds: Sequence[type] | None = None,
+        tenants: Sequence[str] | None = None,
+        priority: Priority = Priority.NORMAL,
+        quality: Quality | None = None,
+        demote_below: float | None = None,
+    ) -> Source:
+        """Declare who may submit. As soon as one source is declared, undeclared ones are refused."""
+        names = tuple(self.kind(k).name for k in kinds) if kinds is not None else None
+        made = Source(name, names, tuple(tenants) if tenants is not None else None, priority, quality, demote_below)
+        return self._add(self.sources, name, made, "source")
+
+    def decision(
+        self,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        order_by: str | Callable[[Any], str | None] | None = None,
+        expires_in_s: float = 60.0,
+        priority: Priority = Priority.NORMAL,
+        control: bool = False,
+        reduces: Callable[[Any], bool] | None = None,
+        tightens: Callable[[Any, Any], bool] | None = None,
+        approve_within_s: float | None = None,
+        upgrades: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
+    ) -> Callable[[type[T]], type[T]]:
+        """Declare a kind of decision from the user's own dataclass or msgspec struct, which stays as it is."""
+        if expires_in_s <= 0:
+            raise DeclarationError(f"expires_in_s={expires_in_s}: every kind has a deadline in the future")
+
+        def declare(type_: type[T]) -> type[T]:
+            reader = field_reader(type_, order_by, "order_by")
+            kind = Kind(
+                name or type_.__name__,
+                type_,
+                version,
+                reader,
+                expires_in_s,
+                priority,
+                control,
+                reduces,
+                tightens,
+                approve_within_s,
+                upgrades or {},
+            )
+            self.kind_of[type_] = self._add(self.kinds, kind.name, kind, "decision kind")
+            self.gates[kind.name] = []
+            return type_
+
+        return declare
+
+    def kind(self, type_: type) -> Kind:
+        """The kind that a class was declared as.
+
+        Raises:
+            DeclarationError: it was not.
+        """
+        found = self.kind_of.get(type_)
+        if found is None:
+            raise DeclarationError(
+                f"{getattr(type_, '__name__', type_)} is no decision kind of {self.name}",
+                hint="decorate it with @app.decision()",
+            )
+        return found
+
+    # -- validation and capacity ----------------------------------------------------------------------------------
+
+    def gate(
+        self,
+        *kinds: type[K],
+        family: Family = "rules",
+        shadow: bool = False,
+        name: str | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> Callable[[Callable[[K, Snapshot], Answer]], Callable[[K, Snapshot], Answer]]:
+        """Declare a check of some kinds. Families run in order: rules, risk, authorization, priority, resources."""
+        if family not in FAMILIES:
+            raise DeclarationError(f"family={family!r}", hint=f"one of {', '.join(FAMILIES)}")
+
+        def declare(check: Callable[[K, Snapshot], Answer]) -> Callable[[K, Snapshot], Answer]:
+            called = name or check.__name__
+            version = source_digest(check, parameters)
+            for type_ in kinds:
+                kind = self.kind(type_)
+                gates = self.gates[kind.name]
+                if any(gate.name == called for gate in gates):
+                    raise DeclarationError(f"gate {called!r} of {kind.name} is declared twice")
+                gates.append(Gate(called, kind.name, family, check, version, shadow, parameters or {}))
+                gates.sort(key=lambda gate: FAMILIES.index(gate.family))
+            return check
+
+        if not kinds:
+            raise DeclarationError("a gate names the kinds that it checks", hint="@app.gate(Payout)")
+        return declare
+
+    def balance(
+        self,
+        name: str,
+        limit: Limit,
+        *,
+        per: Per = "all",
+        window_s: float | None = None,
+    ) -> Balance:
+        """Declare money, a position or a quota that is reserved before an effect and settled after it."""
+        return self._add(self.balances, name, Balance(name, limit, per, window_s), "balance")
+
+    def rate(
+        self,
+        name: str,
+        *,
+        per_s: float | None = None,
+        per_minute: float | None = None,
+        per_hour: float | None = None,
+        burst: float | None = None,
+        per: Per = "all",
+    ) -> Rate:
+        """Declare tokens a second; `burst` is the bucket's size, by default what one second brings, at least one."""
+        rate = check_rate(name, per_s, per_minute, per_hour)
+        return self._add(self.rates, name, Rate(name, rate, burst or max(1.0, rate), per), "rate")
+
+    def reference(
+        self,
+        name: str,
+        load: Callable[[], T | Awaitable[T]],
+        *,
+        max_age_s: float,
+        refresh_s: float | None = None,
+    ) -> Reference[T]:
+        """Declare a named value that gates read; it is loaded off the path and refuses when older than `max_age_s`."""
+        made = Reference(name, load, max_age_s, refresh_s or max_age_s / 3)
+        return self._add(self.references, name, made, "reference")
+
+    def lookup(
+        self,
+        *kinds: type[K],
+        timeout_s: float,
+        slots: int = 16,
+        name: str | None = None,
+    ) -> Callable[[Callable[[K], Awaitable[T]]], Lookup[T]]:
+        """Declare an async question that is asked about each decision of some kinds before its gates run."""
+
+        def declare(ask: Callable[[K], Awaitable[T]]) -> Lookup[T]:
+            called = name or ask.__name__
+            names = tuple(self.kind(k).name for k in kinds)
+            return self._add(self.lookups, called, Lookup(called, ask, names, timeout_s, slots), "lookup")
+
+        return declare
+
+    def adjustable(
+        self,
+        name: str,
+        *,
+        default: float,
+        tightest: float,
+        loosest: float | None = None,
+        loosen_per_hour: float = 0.0,
+        per: str = "source",
+    ) -> Adjustable:
+        """Declare a number that lessons move within bounds and gates read for each subject."""
+        loosest = default if loosest is None else loosest
+        low, high = sorted((tightest, loosest))
+        if not low <= default <= high:
+            raise DeclarationError(f"adjustable {name!r}: the default {default} is outside {low} to {high}")
+        made = Adjustable(name, default, tightest, loosest, loosen_per_hour, per)
+        return self._add(self.adjustables, name, made, "adjustable")
+
+    # -- execution and feedback -----------------------------------------------------------------------------------
+
+    def effector(
+        self,
+        *,
+        idempotent: bool,
+        timeout_s: float,
+        slots: int = 16,
+        name: str | None = None,
+        extra_work: float = 0.05,
+        retry_base_s: float = 0.1,
+        retry_max_s: float = 20.0,
+        resolve_within_s: float = 3600.0,
+        poll_after_s: float = 5.0,
+    ) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R] | R]], Effector[P, R]]:
+        """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`."""
+        if timeout_s <= 0 or slots < 1:
+            raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
+
+        def declare(perform: Callable[Concatenate[Call, P], Awaitable[R] | R]) -> Effector[P, R]:
+            called = name or getattr(perform, "__name__", "effector")
+            made: Effector[P, R] = Effector(
+                called,
+                perform,
+                idempotent,
+                timeout_s,
+                slots,
+                extra_work,
+                retry_base_s,
+                retry_max_s,
+                resolve_within_s,
+                poll_after_s,
+                inspect.iscoroutinefunction(perform),
+            )
+            return self._add(self.effectors, called, made, "effector")
+
+        return declare
+
+    def plan(
+        self, type_: type[K]
+    ) -> Callable[
+        [Callable[[K], Draft[Any] | Sequence[Draft[Any]] | PlanDraft]],
+        Callable[[K], Draft[Any] | Sequence[Draft[Any]] | PlanDraft],
+    ]:
+        """Declare which actions an admitted decision becomes. Runs once, before the commit; nothing is re-planned."""
+        kind = self.kind(type_)
+
+        def declare(
+            make: Callable[[K], Draft[Any] | Sequence[Draft[Any]] | PlanDraft],
+        ) -> Callable[[K], Draft[Any] | Sequence[Draft[Any]] | PlanDraft]:
+            self._add(self.plans, kind.name, make, "plan of")
+            return make
+
+        return declare
+
+    def lesson(
+        self, type_: type, *, name: str | None = None
+    ) -> Callable[
+        [Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]],
+        LessonFunction,
+    ]:
+        """Declare what is to be learned from each closed decision of a kind."""
+        kind = self.kind(type_)
+
+        def declare(learn: Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]) -> LessonFunction:
+            called = name or learn.__name__
+            if any(lesson.name == called for lesson in self.lessons):
+                raise DeclarationError(f"lesson {called!r} is declared twice")
+            self.lessons.append(LessonSpec(called, kind.name, learn))
+            return learn
+
+        return declare
+
+    # -- the whole ------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise what can only be seen when everything is declared.
+
+        Raises:
+            DeclarationError: a kind has no plan, so an admitted decision could not act.
+        """
+        for name in self.kinds:
+            if name not in self.plans:
+                raise DeclarationError(f"kind {name} has no plan", hint=f"@app.plan({name})")
+
+    def manifest(self) -> dict[str, Any]:
+        """What is declared, as plain data for the journal; the policy version is its digest."""
+        return {
+            "kinds": {k.name: k.version for k in self.kinds.values()},
+            "gates": {
+                name: [[g.name, g.family, g.version, g.shadow] for g in gates] for name, gates in self.gates.items()
+            },
+            "effectors": {e.name: e.idempotent for e in self.effectors.values()},
+            "balances": sorted(self.balances),
+            "rates": sorted(self.rates),
+        }
+
+    def policy_version(self) -> str:
+        """The App's declared version and the digest of all gates' versions."""
+        text = json.dumps([self.version, self.manifest()["gates"]], sort_keys=True)
+        return f"{self.version}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @staticmethod
+    def _add(where: dict[str, T], name: str, made: T, what: str) -> T:
+        if name in where:
+            raise DeclarationError(f"{what} {name!r} is declared twice")
+        where[name] = made
+        return made
+
+
+def source_digest(check: GateFunction | Callable[..., Any], parameters: dict[str, Any] | None = None) -> str:
+    """The version of a gate: a digest of its source text, its defaults and its parameters."""
+    try:
+        text = inspect.getsource(check)
+    except (OSError, TypeError):
+        text = getattr(getattr(check, "__code__", None), "co_code", b"").hex() or repr(type(check))
+    facts = [
+        text,
+        repr(getattr(check, "__defaults__", None)),
+        json.dumps(parameters or {}, sort_keys=True, default=str),
+    ]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]

@@ -1,0 +1,95 @@
+"""Which ready work starts next: class, then weighted fair queueing over tenants, then earliest deadline. Pure.
+
+Start-time fair queueing (Goyal 1996, as in `research/overload.md` 1.3): each tenant has a virtual time that advances by cost / weight when it
+is served; the tenant with the smallest goes next; one that returns starts at the queue's own virtual time, so idling earns nothing.
+O(log tenants + log work) an operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+W = TypeVar("W")
+
+
+class _Tenant(Generic[W]):
+    __slots__ = ("active", "time", "work")
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.active = False
+        self.work: list[tuple[int, int, W]] = []
+
+
+class _Class(Generic[W]):
+    """The tenants of one class."""
+
+    __slots__ = ("order", "tenants", "time")
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.tenants: dict[str, _Tenant[W]] = {}
+        self.order: list[tuple[float, str]] = []
+
+
+class FairQueue(Generic[W]):
+    """Ready work of one effector."""
+
+    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        self._weights = weights or {}
+        self._classes: dict[int, _Class[W]] = {}
+        self._counts: dict[int, int] = {}
+        self._ticket = 0
+        self.size = 0
+
+    def push(self, work: W, priority: int, tenant: str, deadline_us: int) -> None:
+        """Add ready work."""
+        queue = self._classes.get(priority)
+        if queue is None:
+            queue = self._classes[priority] = _Class()
+        found = queue.tenants.get(tenant)
+        if found is None:
+            found = queue.tenants[tenant] = _Tenant()
+        self._ticket += 1
+        heappush(found.work, (deadline_us, self._ticket, work))
+        if not found.active:
+            found.active = True
+            found.time = max(found.time, queue.time)
+            heappush(queue.order, (found.time, tenant))
+        self._counts[priority] = self._counts.get(priority, 0) + 1
+        self.size += 1
+
+    def pop(self, cost: float = 1.0) -> W | None:
+        """Take the work that starts next; None when there is none."""
+        for priority in sorted(self._counts):
+            if self._counts[priority]:
+                return self._pop(priority, cost)
+        return None
+
+    def _pop(self, priority: int, cost: float) -> W:
+        queue = self._classes[priority]
+        time, tenant = heappop(queue.order)
+        found = queue.tenants[tenant]
+        work = heappop(found.work)[2]
+        queue.time = time
+        found.time = time + cost / self._weights.get(tenant, 1.0)
+        if found.work:
+            heappush(queue.order, (found.time, tenant))
+        else:
+            found.active = False
+            if len(queue.tenants) > 1024:  # noqa: PLR2004 - forget idle tenants before they add up
+                self._forget(queue)
+        self._counts[priority] -= 1
+        self.size -= 1
+        return work
+
+    @staticmethod
+    def _forget(queue: _Class[W]) -> None:
+        """Drop tenants that are idle and behind the queue's time: returning, they would start at it anyway."""
+        queue.tenants = {name: t for name, t in queue.tenants.items() if t.active or t.time > queue.time}
+
+    def ahead(self, priority: int) -> int:
+        """How much ready work is in the same or a higher class."""
+        return sum(count for other, count in self._counts.items() if other <= priority)

@@ -1,0 +1,36 @@
+"""Settings of a node, each with its unit and its bound. A node is given one; nothing is global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lictor.errors import DeclarationError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node runs. The three trade-offs of DESIGN section 4 are settings here: `durability` is speed against correctness."""
+
+    #: What an acknowledgement survives: `memory` nothing, `journal` a crash of the process, `sync` a loss of power.
+    durability: str = "sync"
+    #: Signals that may wait for the next turn; more are shed (`OVERLOADED`).
+    waiting_max: int = 20_000
+    #: Admitted decisions that may be open; more are shed (`OVERLOADED`).
+    backlog_max: int = 50_000
+    #: Signals decided in one turn, at most, so that one commit never grows without bound.
+    turn_max: int = 1_000
+    #: Below this much free disk the node stops admitting, so that settlements still fit.
+    free_bytes_min: int = 64 << 20
+    #: How long `stop` waits for running calls before it cancels them.
+    drain_s: float = 10.0
+    #: Lessons are written at most this often, unless one changes something.
+    learn_every_s: float = 1.0
+    #: Sheds are counted and written at most this often.
+    shed_every_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.durability not in {"memory", "journal", "sync"}:
+            raise DeclarationError(f"durability={self.durability!r}", hint="memory, journal or sync")
+        for name in ("waiting_max", "backlog_max", "turn_max"):
+            if getattr(self, name) < 1:
+                raise DeclarationError(f"{name} must be at least 1")

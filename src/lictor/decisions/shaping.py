@@ -1,0 +1,156 @@
+"""From a trusted signal to a typed decision: what exactly is wanted, by when, and what identifies it. Pure.
+
+Identity (I10): `digest` is SHA-256 over tenant, kind, version and the deterministic JSON of the payload. A deadline is no content, because a
+caller that repeats a call computes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from lictor.app import App
+from lictor.declarations.kinds import Kind
+from lictor.entry import Entry
+from lictor.errors import Code, MalformedError
+from lictor.records import Decision, Signal
+from lictor.runtime.ids import Ids
+
+#: Larger payloads are malformed; put the bulk elsewhere and name it.
+PAYLOAD_BYTES_MAX = 1 << 20
+
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+
+
+class Shaping:
+    """The stage: shapes the signals of all kinds of an App."""
+
+    def __init__(self, app: App, ids: Ids) -> None:
+        self._ids = ids
+        self.shapers = {name: Shaper(kind) for name, kind in app.kinds.items()}
+
+    def shape(self, entry: Entry, parent: Decision | None, now_us: int) -> None:
+        """Give the entry its decision; a child inherits the deadline and the class of its parent.
+
+        Raises:
+            MalformedError: the signal makes no decision.
+        """
+        signal = entry.signal
+        if signal is None:
+            return
+        decision, entry.value = self.shapers[signal.kind].shape(signal, self._ids.next(now_us), now_us)
+        if parent is not None:
+            decision = msgspec.structs.replace(
+                decision,
+                depth=parent.depth + 1,
+                deadline_us=min(decision.deadline_us, parent.deadline_us),
+                priority=parent.priority if signal.priority is None else decision.priority,
+            )
+        entry.decision = decision
+
+    def value(self, decision: Decision) -> Any:
+        """The payload of a stored decision as a value of its kind's type."""
+        return self.shapers[decision.kind].value(decision)
+
+
+class Shaper:
+    """Shapes the signals of one kind."""
+
+    __slots__ = ("_decode", "_prefix", "kind")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind.type).decode
+        self._prefix = f"{kind.name}\0{kind.version}\0".encode()
+
+    def shape(self, signal: Signal, id_: int, now_us: int) -> tuple[Decision, Any]:
+        """The decision and its payload as a value of the kind's type.
+
+        Raises:
+            MalformedError: the payload does not fit the type, is too large, or a field of the signal makes no sense.
+        """
+        payload, value = self._content(signal)
+        kind = self.kind
+        deadline_us = now_us + int((signal.expires_in_s or kind.expires_in_s) * 1e6)
+        if signal.deadline_us is not None:
+            deadline_us = min(deadline_us, signal.deadline_us) if signal.expires_in_s else signal.deadline_us
+        confidence = signal.confidence
+        if confidence is not None and not 0.0 <= confidence <= 1.0:
+            raise MalformedError(f"confidence={confidence} is no probability")
+        digest = sha256(self._prefix + signal.tenant.encode() + b"\0" + payload).digest()
+        decision = Decision(
+            id=id_,
+            kind=kind.name,
+            version=kind.version,
+            tenant=signal.tenant,
+            source=signal.source,
+            key=signal.key,
+            digest=digest,
+            payload=payload,
+            received_us=now_us,
+            deadline_us=deadline_us,
+            priority=kind.priority if signal.priority is None else signal.priority,
+            order_key=kind.order_by(value) if kind.order_by else None,
+            not_before_us=signal.not_before_us,
+            confidence=confidence,
+            expects=signal.expects,
+            parent=signal.parent,
+            supersedes=signal.supersedes,
+            submitted_digest=digest,
+        )
+        return decision, value
+
+    def _content(self, signal: Signal) -> tuple[bytes, Any]:
+        try:
+            raw = _encode(signal.value) if signal.payload is None else signal.payload
+            if len(raw) > PAYLOAD_BYTES_MAX:
+                raise MalformedError(f"the payload has {len(raw)} bytes", hint=f"at most {PAYLOAD_BYTES_MAX}")
+            if signal.version is not None and signal.version != self.kind.version:
+                raw = self._upgraded(raw, signal.version)
+            value = self._decode(raw)
+            return (raw if signal.payload is None else _encode(value)), value
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+            raise MalformedError(f"{self.kind.name}: {error}") from error
+
+    def _upgraded(self, raw: bytes, version: int) -> bytes:
+        """The payload of an older version brought up to this one, step by step."""
+        content = msgspec.json.decode(raw)
+        while version != self.kind.version:
+            step = self.kind.upgrades.get(version)
+            if step is None:
+                raise MalformedError(
+                    f"{Code.KIND_UNKNOWN}: {self.kind.name} version {version} cannot be upgraded to {self.kind.version}"
+                )
+            content, version = step(content), version + 1
+        return _encode(content)
+
+    def value(self, decision: Decision) -> Any:
+        """The payload of a stored decision as a value of the kind's type.
+
+        Raises:
+            MalformedError: it no longer fits, which is what versions of kinds are for.
+        """
+        raw = decision.payload
+        try:
+            return self._decode(self._upgraded(raw, decision.version) if decision.version != self.kind.version else raw)
+        except msgspec.MsgspecError as error:
+            raise MalformedError(f"{decision.kind} version {decision.version}: {error}") from error
+
+    def amended(self, decision: Decision, value: Any) -> tuple[Decision, Any]:
+        """The decision with other content, its parent digest named; kind, key, tenant and order key stay.
+
+        Raises:
+            MalformedError: the new content does not fit the type, or has another order key.
+        """
+        try:
+            payload = _encode(value)
+            checked = self._decode(payload)
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            raise MalformedError(f"{self.kind.name}: {error}") from error
+        if self.kind.order_by and self.kind.order_by(checked) != decision.order_key:
+            raise MalformedError("an amendment may not change the order key")
+        digest = sha256(self._prefix + decision.tenant.encode() + b"\0" + payload).digest()
+        return msgspec.structs.replace(decision, payload=payload, digest=digest, amended_from=decision.digest), checked

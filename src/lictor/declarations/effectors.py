@@ -1,0 +1,212 @@
+"""What performs actions, what an effector is handed, and the plans that decisions become."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+
+from lictor.errors import DeclarationError, LictorError
+from lictor.records import Amount, Report
+
+from .budgets import Balance, check_amount
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class EffectFailed(LictorError):  # noqa: N818 - reads as what happened
+    """The effect certainly did not happen.
+
+    Raise it in an effector to say so; any other exception of an effector that is not idempotent leaves the action in doubt.
+    With `retry` the action may be tried again; `retry_after_s` is obeyed.
+    """
+
+    code = "EFFECT_FAILED"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str = "EFFECT_FAILED",
+        retry: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry = retry or retry_after_s is not None
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The world is working on it: ask by `ref` after `poll_after_s`, unless a report comes first."""
+
+    ref: str
+    poll_after_s: float
+
+
+def pending(ref: str, *, poll_after_s: float) -> Any:
+    """Return this from an effector whose effect takes time; the action gives up its slot and keeps its reservation."""
+    return Pending(ref, poll_after_s)
+
+
+class Call:
+    """What an effector is handed: the identity of the attempt, and how to settle what was truly used."""
+
+    __slots__ = ("attempt", "deadline_us", "decision", "fence", "key", "ordinal", "ref", "settled", "source", "tenant")
+
+    def __init__(
+        self,
+        decision: int,
+        ordinal: int,
+        key: str,
+        attempt: int,
+        fence: int,
+        tenant: str,
+        source: str,
+        deadline_us: int,
+    ) -> None:
+        self.decision = decision
+        self.ordinal = ordinal
+        #: The same for every attempt of this action (I7); give it to the world as idempotency key.
+        self.key = key
+        self.attempt = attempt
+        self.fence = fence
+        self.tenant = tenant
+        self.source = source
+        self.deadline_us = deadline_us
+        #: For reconcile and cancel: the world's name for a pending action.
+        self.ref: str | None = None
+        self.settled: list[tuple[Balance, str | None, Amount]] = []
+
+    def settle(self, balance: Balance, amount: Amount, *, scope: str | None = None) -> None:
+        """The true amount that this attempt used of a balance; may be negative on one that the decision did not reserve."""
+        check_amount(amount, balance.name)
+        self.settled.append((balance, scope, amount))
+
+
+@dataclass(slots=True, eq=False)
+class Draft(Generic[R]):
+    """An action being planned."""
+
+    effector: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    needs: tuple[Draft[Any], ...] = ()
+
+    def after(self, *earlier: Draft[Any]) -> Draft[R]:
+        """Start only when these have succeeded."""
+        self.needs += earlier
+        return self
+
+    @property
+    def result(self) -> R:
+        """What this action will return, as an argument of a later one."""
+        return cast("R", ResultOf(self))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultOf:
+    """A place that an earlier action's result will take."""
+
+    draft: Draft[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDraft:
+    """Actions and the rule by which their outcomes make the decision's."""
+
+    drafts: tuple[Draft[Any], ...]
+    rule: str = "all"
+    quorum: int = 0
+
+
+def all_of(*drafts: Draft[Any]) -> PlanDraft:
+    """The decision succeeds when all its actions do."""
+    return PlanDraft(drafts)
+
+
+def quorum(count: int, *drafts: Draft[Any]) -> PlanDraft:
+    """The decision succeeds when that many of its actions do."""
+    if not 0 < count <= len(drafts):
+        raise DeclarationError(f"quorum of {count} among {len(drafts)} actions")
+    return PlanDraft(drafts, "quorum", count)
+
+
+def all_or_compensate(*drafts: Draft[Any]) -> PlanDraft:
+    """All succeed, or those that did are compensated."""
+    return PlanDraft(drafts, "all_or_compensate")
+
+
+PlanFunction = Callable[[Any], "Draft[Any] | Sequence[Draft[Any]] | PlanDraft"]
+
+
+@dataclass(slots=True, eq=False)
+class Effector(Generic[P, R]):
+    """Performs actions of one kind. `slots` bounds how many calls run at once on a node."""
+
+    name: str
+    perform: Callable[Concatenate[Call, P], Awaitable[R] | R]
+    idempotent: bool
+    timeout_s: float
+    slots: int
+    #: Extra attempts that each first attempt pays for, in the effector's pool.
+    extra_work: float = 0.05
+    retry_base_s: float = 0.1
+    retry_max_s: float = 20.0
+    #: In doubt and unanswered for this long, a named person must decide.
+    resolve_within_s: float = 3600.0
+    poll_after_s: float = 5.0
+    #: Sync functions run in a thread of the effector's own lane.
+    is_async: bool = True
+    asks: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
+    stops: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
+    undoes: Callable[..., Awaitable[Any] | Any] | None = field(default=None)
+
+    def action(self, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
+        """Plan one action."""
+        return Draft(self.name, args, kwargs)
+
+    def reconcile(
+        self, ask: Callable[Concatenate[Call, P], Awaitable[Report | None]]
+    ) -> Callable[Concatenate[Call, P], Awaitable[Report | None]]:
+        """How to ask the world what became of an action: a report, or None when the world does not know either (yet)."""
+        self.asks = ask
+        return ask
+
+    def cancel(
+        self, stop: Callable[Concatenate[Call, P], Awaitable[Report | None]]
+    ) -> Callable[Concatenate[Call, P], Awaitable[Report | None]]:
+        """How to ask the world to stop an action that has started; the report is the true result."""
+        self.stops = stop
+        return stop
+
+    def compensate(
+        self, undo: Callable[Concatenate[Call, P], Awaitable[Any]]
+    ) -> Callable[Concatenate[Call, P], Awaitable[Any]]:
+        """How to undo an action that succeeded."""
+        self.undoes = undo
+        return undo
+
+
+def report(
+    id: str,
+    *,
+    final: bool,
+    result: str | None = None,
+    code: str | None = None,
+    value: Any = None,
+    settled: dict[Balance, Amount] | None = None,
+) -> Report:  # noqa: A002 - the word users know
+    """News of an action from the world, for `node.resolve`, reconcile and cancel.
+
+    Raises:
+        DeclarationError: a final report without a result, or a result that is none.
+    """
+    if final and result not in {"succeeded", "failed", "cancelled", "expired", "absent"}:
+        raise DeclarationError(
+            f"a final report needs a result, not {result!r}", hint="succeeded, failed, cancelled, expired, absent"
+        )
+    amounts = {balance.name: amount for balance, amount in (settled or {}).items()}
+    return Report(id=id, final=final, result=result, code=code, value=value, settled=amounts)

@@ -1,0 +1,87 @@
+"""A signal on its way through the pipeline, and the handle by which its submitter follows it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Ruling, Signal, Verdict
+
+
+class Handle:
+    """What a submitter holds. `verdict` is the one in force: a held decision's changes when a person has answered."""
+
+    __slots__ = ("_closed", "_result", "decision", "duplicate", "id", "verdict")
+
+    def __init__(
+        self, id_: int | None, decision: Decision | None, verdict: Verdict, *, duplicate: bool = False
+    ) -> None:
+        self.id = id_
+        self.decision = decision
+        self.verdict = verdict
+        #: The same key and content was submitted before; this is the original answer (I10).
+        self.duplicate = duplicate
+        self._result: Outcome | None = None
+        self._closed: asyncio.Future[None] | None = None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it may happen."""
+        return self.verdict.result == "admitted"
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing more to come: it has its outcome, or never was or will be admitted."""
+        return self._result is not None or self.verdict.result in {"refused", "shed"}
+
+    async def outcome(self) -> Outcome | None:
+        """Wait for the one outcome; None where the decision was refused or shed, so that there is none to come."""
+        if not self.done:
+            if self._closed is None:
+                self._closed = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._closed)
+        return self._result
+
+    def closed(self, outcome: Outcome | None) -> None:
+        """The outcome is durable, or a later verdict has refused the decision."""
+        self._result = outcome
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def __repr__(self) -> str:
+        code = f"({self.verdict.code})" if self.verdict.code else ""
+        return f"<Handle {self.id} {self.verdict.result}{code}>"
+
+
+class Entry:
+    """One signal being decided on, in this turn or a later one."""
+
+    __slots__ = ("answers", "approvals", "decision", "future", "handle", "lease", "plan", "signal", "value", "verdict")
+
+    def __init__(self, signal: Signal | None, future: asyncio.Future[Handle] | None) -> None:
+        self.signal = signal
+        self.future = future
+        self.handle: Handle | None = None
+        self.decision: Decision | None = None
+        self.value: Any = None
+        self.answers: dict[str, Any] | None = None
+        self.approvals: list[Approval] | None = None
+        self.verdict: Verdict | None = None
+        self.plan: Plan | None = None
+        self.lease: Lease | None = None
+
+    def answer(self, handle: Handle) -> None:
+        """Give the submitter its handle."""
+        self.handle = handle
+        if self.future is not None and not self.future.done():
+            self.future.set_result(handle)
+
+    def refuse(
+        self, result: Result, code: str, at_us: int, seen: dict[str, Any], *, retry_after_s: float | None = None
+    ) -> None:
+        """Answer what never became a decision, or was shed; such an answer binds no key."""
+        ruling = Ruling("inputs", "deny", "", code, seen)
+        verdict = Verdict(
+            result=result, at_us=at_us, digest=b"", code=code, rulings=(ruling,), retry_after_s=retry_after_s
+        )
+        self.answer(Handle(None, self.decision, verdict))

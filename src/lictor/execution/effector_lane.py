@@ -1,0 +1,44 @@
+"""One effector's capacity on this node: its free slots, its ready queue, its extra-work pool, its breaker, its drain rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lictor.capacity.breaker import Breaker
+from lictor.capacity.drain import DrainRate
+from lictor.capacity.extra_work import ExtraWorkPool
+from lictor.capacity.fairness import FairQueue
+from lictor.declarations.effectors import Effector
+
+from .work import Work
+
+
+class EffectorLane:
+    """Where work for one effector waits for a slot."""
+
+    __slots__ = ("breaker", "drain", "effector", "free", "pool", "ready", "seconds")
+
+    def __init__(self, effector: Effector[..., Any]) -> None:
+        self.effector = effector
+        self.free = effector.slots
+        self.ready: FairQueue[Work] = FairQueue()
+        self.pool = ExtraWorkPool(effector.extra_work)
+        self.breaker = Breaker()
+        self.drain = DrainRate()
+        #: Running mean of how long a call takes.
+        self.seconds = 0.0
+
+    def note(self, seconds: float, now: float) -> None:
+        """A call returned and its slot is free."""
+        busy = self.free == 0
+        self.free += 1
+        self.drain.note(1, now, busy=busy and self.ready.size > 0)
+        self.seconds += (seconds - self.seconds) * 0.05 if self.seconds else seconds
+
+    def wait_s(self, priority: int) -> float:
+        """How long work of this class would wait for a slot: what is ahead of it over the measured drain rate."""
+        ahead = self.ready.ahead(priority)
+        if not ahead and self.free:
+            return 0.0
+        rate = self.drain.per_s() or (self.effector.slots / self.seconds if self.seconds else None)
+        return ahead / rate if rate else 0.0

@@ -1,0 +1,127 @@
+"""From news of attempts to events of actions, and from those to the decision's one outcome. Pure bookkeeping over `Work`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lictor.errors import Code
+from lictor.journal.port import Act, Close, Undo, Verb
+from lictor.lifecycle import ActionState, Event, act
+from lictor.records import Outcome, Reservation
+
+from .work import Work
+
+#: Values of larger plans are counted, not listed, in the outcome; they stay in the journal action by action.
+VALUES_LISTED_MAX = 100
+
+_ENDS = frozenset({Event.SUCCEED, Event.FAIL, Event.EXPIRE, Event.CANCEL})
+#: Which terminal event of the decision follows from how its first unsuccessful action ended.
+_CLOSES = {ActionState.FAILED: Event.FAIL, ActionState.EXPIRED: Event.EXPIRE, ActionState.CANCELLED: Event.CANCEL}
+
+
+def record(work: Work, news: Act) -> list[int]:
+    """Add an event to what this turn writes; the actions that it makes ready."""
+    work.acts.append(news)
+    if news.event in _ENDS:
+        to = act(_state(work, news.ordinal), news.event).to
+        return work.note(news.ordinal, to, news.code, news.detail)
+    return []
+
+
+def _state(work: Work, ordinal: int) -> str:
+    """An action's state after the events of this turn that came before its latest."""
+    state = work.open.actions[ordinal].state
+    for news in work.acts[:-1]:
+        if news.ordinal == ordinal:
+            state = act(state, news.event).to
+    return state
+
+
+def settled_enough(work: Work) -> bool:
+    """Whether no further action needs to start for the decision's outcome to be known."""
+    plan = work.open.plan
+    if plan is None or work.open.cancel_asked:
+        return True
+    if plan.rule == "quorum":
+        missing = plan.quorum - work.succeeded
+        return missing <= 0 or missing > work.total - work.finished
+    return work.failure is not None
+
+
+def drop_waiting(work: Work, code: str, running: Callable[[int], bool]) -> None:
+    """End the actions that have not started and will not be needed."""
+    work.ready.clear()
+    touched = {news.ordinal for news in work.acts}
+    for ordinal, action in enumerate(work.open.actions):
+        idle = action.state in {ActionState.WAITING, ActionState.BACKING_OFF}
+        if idle and ordinal not in touched and not running(ordinal):
+            record(work, Act(ordinal, Event.CANCEL, action.fence, code))
+
+
+def conclude(work: Work, at_us: int) -> Verb | None:
+    """The verb that ends the decision, or begins to undo it, when all its actions have ended; else None."""
+    if work.finished < work.total or work.concluded:
+        return None
+    found = work.open
+    plan = found.plan
+    if plan is None:
+        return None
+    acts = tuple(work.acts)
+    work.acts = []
+    enough = plan.quorum if plan.rule == "quorum" else work.total
+    if work.succeeded >= enough:
+        work.concluded = True
+        return Close(found.decision.id, Event.SUCCEED, outcome_of(work, "succeeded", None, None, at_us, acts), acts)
+    state, code, detail = work.failure or (ActionState.CANCELLED, None, None)
+    if plan.rule == "all_or_compensate" and work.succeeded:
+        work.acts = list(acts)
+        return Undo(found.decision.id, at_us, code)
+    work.concluded = True
+    event = _CLOSES[ActionState(state)]
+    return Close(found.decision.id, event, outcome_of(work, str(state), code, detail, at_us, acts), acts)
+
+
+def outcome_of(
+    work: Work, result: str, code: str | None, detail: str | None, at_us: int, acts: tuple[Act, ...]
+) -> Outcome:
+    """The outcome record, with the true amounts of all actions."""
+    found = work.open
+    return Outcome(
+        decision=found.decision.id,
+        result=result,
+        at_us=at_us,
+        code=code,
+        value=_value(work, acts),
+        settled=_settled(work, acts),
+        attempts=found.attempts(),
+        started_us=found.started_us,
+        detail=detail,
+    )
+
+
+def _value(work: Work, acts: tuple[Act, ...]) -> Any:
+    if work.total == 1:
+        return acts[-1].value if acts and acts[-1].value is not None else work.open.actions[0].value
+    if work.total > VALUES_LISTED_MAX:
+        return {"succeeded": work.succeeded, "total": work.total}
+    values = [action.value for action in work.open.actions]
+    for news in acts:
+        if news.value is not None:
+            values[news.ordinal] = news.value
+    return values
+
+
+def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
+    if not any(news.settled for news in acts) and not any(action.settled for action in work.open.actions):
+        return ()
+    sums = work.open.used()
+    for news in acts:
+        for budget, scope, amount in news.settled:
+            sums[budget, scope] = sums.get((budget, scope), 0) + amount
+    return tuple(Reservation(budget, scope, amount) for (budget, scope), amount in sums.items())
+
+
+def expired_code(*, displaced: bool) -> str:
+    """Why admitted work did not start in time."""
+    return Code.DISPLACED if displaced else Code.EXPIRED

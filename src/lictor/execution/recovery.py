@@ -1,0 +1,79 @@
+"""Taking up the open decisions of a journal after a restart: nothing is lost, and what may have begun is never assumed either way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lictor.errors import Code
+from lictor.journal.open import Open
+from lictor.journal.port import Act
+from lictor.lifecycle import ActionState, DecisionState, Event
+
+from .work import Work
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+#: Attempts that a crash cut off are made again at this pace, outside the pool of extra work.
+RECOVERY_PER_S = 200.0
+
+
+def recovered(executor: Executor, found: Open, at_us: int) -> None:
+    """Queue, poll, ask or wait, as the decision's state says."""
+    if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
+        return  # the pipeline keeps these
+    if not _declared(executor, found):
+        executor.undeclared.add(found.decision.id)
+        return
+    work = executor.work[found.decision.id] = Work(found)
+    key = executor.lane_key(found.decision)
+    at_head = key is None or executor.order.enter(key, work)
+    executor.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
+    if found.state == DecisionState.COMPENSATING:
+        work.undoing = [
+            o for o, a in enumerate(found.actions) if a.state in {ActionState.SUCCEEDED, ActionState.COMPENSATING}
+        ]
+        executor.resolution.resume_undo(work)
+        return
+    for ordinal, action in enumerate(found.actions):
+        _action(executor, work, ordinal, action.state, at_us)
+    if found.cancel_asked:
+        executor.resolution.cancel(work)
+    if at_head:
+        executor.queue(work)
+    executor.touch(work)
+
+
+def _declared(executor: Executor, found: Open) -> bool:
+    plan = found.plan
+    kinds, effectors = executor.app.kinds, executor.app.effectors
+    return found.decision.kind in kinds and plan is not None and all(a.effector in effectors for a in plan.actions)
+
+
+def _action(executor: Executor, work: Work, ordinal: int, state: str, at_us: int) -> None:
+    action = work.open.actions[ordinal]
+    id_ = work.open.decision.id
+    if state == ActionState.STARTED:
+        _cut_off(executor, work, ordinal, at_us)
+    elif state == ActionState.BACKING_OFF:
+        executor.agenda.add(action.next_us or at_us, "retry", id_, ordinal)
+    elif state in {ActionState.PENDING, ActionState.IN_DOUBT}:
+        executor.agenda.add(at_us, "ask", id_, ordinal)
+        if action.ref is not None:
+            executor.resolution.refs[action.ref] = (work, ordinal)
+
+
+def _cut_off(executor: Executor, work: Work, ordinal: int, at_us: int) -> None:
+    """A crash cut the attempt off: its effect may have begun."""
+    plan = work.open.plan
+    effector = executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
+    fence = work.open.actions[ordinal].fence
+    if effector.idempotent and at_us < work.open.decision.deadline_us:
+        executor.recovering += 1
+        next_us = at_us + int(executor.recovering / RECOVERY_PER_S * 1e6)
+        work.acts.append(
+            Act(ordinal, Event.BACK_OFF, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash")
+        )
+    else:
+        next_us = at_us if effector.asks is not None else None
+        work.acts.append(Act(ordinal, Event.DOUBT, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash"))

@@ -1,0 +1,180 @@
+"""The six stages in order, once a turn: what arrived and what happened since the last commit, as one batch in one transaction.
+
+    1 inputs      a signal is trusted, or not
+    2 decisions   it becomes a typed decision
+    3 validation  gates make a verdict, the journal decides
+    4 execution   admitted decisions become actions, and actions become outcomes
+    5 monitoring  sees the turn
+    6 feedback    learns from outcomes; the next verdict reads it
+
+Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned. Stages never call each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from lictor.decisions.shaping import Shaping
+from lictor.entry import Entry, Handle
+from lictor.errors import Code, LictorError, MalformedError
+from lictor.execution.executor import Executor
+from lictor.feedback.learner import Learner
+from lictor.inputs.intake import Intake
+from lictor.journal.open import Open
+from lictor.journal.port import Admit, Answer, Journal, Start, Verb
+from lictor.monitoring.monitor import Monitor
+from lictor.records import Decision, Result
+from lictor.runtime.clock import Clock
+from lictor.validation.validator import Validator
+
+
+class Pipeline:
+    """One node's way from signals to outcomes, and back."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        turn_max: int,
+        *,
+        inputs: Intake,
+        decisions: Shaping,
+        validation: Validator,
+        execution: Executor,
+        monitoring: Monitor,
+        feedback: Learner,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.turn_max = turn_max
+        self.inputs = inputs
+        self.decisions = decisions
+        self.validation = validation
+        self.execution = execution
+        self.monitoring = monitoring
+        self.feedback = feedback
+        #: What people ask for (approve, cancel, halt, limits), with who waits for the answer.
+        self.requests: list[tuple[Verb, asyncio.Future[Answer]]] = []
+        #: Entries whose lookups have answered.
+        self.answered: list[Entry] = []
+        self.handles: dict[int, list[Handle]] = {}
+
+    async def turn(self) -> None:
+        """One batch through the stages."""
+        now_us = self.clock.wall_us()
+        requests, self.requests = self.requests, []
+        verbs = [verb for verb, _ in requests] + self.execution.verbs(now_us)
+        start = self.execution.starts(now_us)
+        if start is not None:
+            verbs.append(start)
+        entries = [entry for entry in self._arrived(now_us) if self._decide(entry, now_us, verbs)]
+        verbs += self.inputs.verbs(now_us) + self.validation.verbs() + self.feedback.verbs(now_us)
+        if verbs:
+            began = self.clock.monotonic()
+            answers = await self.journal.write(verbs, now_us)
+            self._committed(verbs, answers, entries)
+            for (_, asked), answer in zip(requests, answers, strict=False):
+                if not asked.done():
+                    asked.set_result(answer)
+            self.monitoring.turned(verbs, answers, self.clock.monotonic() - began)
+
+    def _arrived(self, now_us: int) -> Iterator[Entry]:
+        """1 inputs: what is ruled again, what its lookups have answered, and new signals that are trusted."""
+        yield from self.validation.take(now_us)
+        answered, self.answered = self.answered, []
+        yield from answered
+        for entry in self.inputs.take(self.turn_max):
+            if self.inputs.trusted(entry, now_us):
+                yield entry
+
+    def _decide(self, entry: Entry, now_us: int, verbs: list[Verb]) -> bool:
+        """2 decisions, 3 validation, and the plan of 4 execution; False when there is nothing to commit for it now."""
+        if entry.decision is None:
+            try:
+                self.decisions.shape(entry, self._parent(entry), now_us)
+            except MalformedError as error:
+                self.inputs.malformed(entry, error, now_us)
+                return False
+        if self.validation.asking(entry, now_us):
+            return False
+        self.validation.rule(entry, now_us)
+        if entry.verdict is not None and entry.verdict.result is Result.ADMITTED:
+            try:
+                late = self.execution.plan(entry, now_us)
+            except Exception as error:  # noqa: BLE001 - a plan function is user code; what cannot be planned is refused
+                self.validation.refuse(entry, Code.PLAN_FAILED, {"error": _told(error)})
+            else:
+                if late is not None and entry.signal is not None:
+                    self.inputs.shed(entry, late.code, now_us, late.seen, late.retry_after_s)
+                    return False
+        if entry.decision is None or entry.verdict is None:
+            return False
+        verbs += self.validation.limits(entry, now_us)
+        verbs.append(Admit(entry.decision, entry.verdict, entry.plan, entry.lease))
+        return True
+
+    def _parent(self, entry: Entry) -> Decision | None:
+        parent = entry.signal.parent if entry.signal is not None else None
+        found = self.journal.state.open.get(parent) if parent is not None else None
+        return found.decision if found is not None else None
+
+    def _committed(self, verbs: list[Verb], answers: list[Answer], entries: list[Entry]) -> None:
+        """All of it is durable: let effects begin, answer submitters, tell who waits for outcomes, learn."""
+        admitted = iter(entries)
+        for verb, answer in zip(verbs, answers, strict=True):
+            if type(verb) is Admit:
+                self._ruled(next(admitted), answer)
+            elif type(verb) is Start:
+                self.execution.started(verb, answer)
+            else:
+                self.execution.wrote(verb, answer)
+        finished, self.journal.state.finished = self.journal.state.finished, []
+        for found in finished:
+            self._closed(found)
+
+    def _ruled(self, entry: Entry, answer: Answer) -> None:
+        """3 validation: the journal has decided. 4 execution: begin, queue, or wait for a person or a time."""
+        verdict = answer.verdict
+        if entry.lease is not None and not answer.started:
+            self.execution.not_started(entry)
+        if verdict is None:
+            return
+        if answer.ok and answer.open is not None:
+            if verdict.result is Result.ADMITTED:
+                self.execution.admitted(answer.open, started=answer.started)
+            elif verdict.result is not Result.REFUSED:
+                self.validation.wait(answer.open)
+        if entry.signal is None:
+            self._told_again(answer)
+            return
+        handle = Handle(answer.decision, entry.decision, verdict, duplicate=answer.code == "DUPLICATE")
+        if answer.outcome is not None:
+            handle.closed(answer.outcome)
+        elif answer.decision is not None and not handle.done:
+            self.handles.setdefault(answer.decision, []).append(handle)
+        entry.answer(handle)
+
+    def _told_again(self, answer: Answer) -> None:
+        """A held or deferred decision has a new verdict."""
+        if answer.decision is None or answer.verdict is None:
+            return
+        refused = answer.verdict.result is Result.REFUSED
+        for handle in self.handles.get(answer.decision, ()):
+            handle.verdict = answer.verdict
+            if refused:
+                handle.closed(None)
+        if refused:
+            self.handles.pop(answer.decision, None)
+
+    def _closed(self, found: Open) -> None:
+        """An outcome is durable: the order key moves on, who waits is told. 6 feedback: it is learned from."""
+        self.execution.ended(found.decision.id)
+        for handle in self.handles.pop(found.decision.id, ()):
+            handle.closed(found.outcome)
+        if found.outcome is not None:
+            self.feedback.observe(found.decision, found.outcome)
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, LictorError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,286 @@
+"""Runs the gates of a decision and makes the verdict. Pure: reads a snapshot, writes nothing, and fails closed.
+
+Order: the engine's own checks (source, permission, halt, reduce-only), then the App's gates by family. The first deny ends the enforced
+gates; a hold lets the rest run, so that the approver sees everything; an amendment starts the gates again, at most three times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lictor.app import App
+from lictor.declarations.budgets import scope_of
+from lictor.declarations.gates import Answer, Gate
+from lictor.errors import Code, LictorError
+from lictor.records import Approval, Decision, Halt, Read, Reservation, Result, Ruling, Take, Verdict
+
+from .snapshot import ReadRefused, Snapshot, World
+
+AMENDMENTS_MAX = 3
+
+#: Gives the decision its amended content, or raises MalformedError.
+Amend = Callable[[Decision, Any], tuple[Decision, Any]]
+
+
+class Ruled(NamedTuple):
+    """A verdict, and the decision and value it is about: amended ones, where gates amended."""
+
+    decision: Decision
+    value: Any
+    verdict: Verdict
+
+
+class Case:
+    """One run of the gates over one decision: what has been said so far."""
+
+    __slots__ = ("approvals", "decision", "held", "priority", "reservations", "rulings", "takes", "until_us", "value")
+
+    def __init__(self, decision: Decision, value: Any, approvals: list[Approval]) -> None:
+        self.decision = decision
+        self.value = value
+        self.approvals = approvals
+        self.rulings: list[Ruling] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Before the first gate, and again after an amendment; earlier rulings stay as a record."""
+        self.reservations: list[Reservation] = []
+        self.takes: list[Take] = []
+        self.held: Ruling | None = None
+        self.until_us: int | None = None
+        self.priority: int | None = None
+
+
+class Gatekeeper:
+    """The gates of one App."""
+
+    def __init__(self, app: App, amend: dict[str, Amend]) -> None:
+        self._app = app
+        self._amend = amend
+        self._enforced = {name: tuple(g for g in gates if not g.shadow) for name, gates in app.gates.items()}
+        self._shadow = {name: tuple(g for g in gates if g.shadow) for name, gates in app.gates.items()}
+        self._allows = {
+            id(gate): Ruling(gate.name, "allow", gate.version) for gates in app.gates.values() for gate in gates
+        }
+        self.policy = app.policy_version()
+        self.durability = "sync"
+
+    def rule(
+        self,
+        decision: Decision,
+        value: Any,
+        world: World,
+        halts: dict[str, Halt],
+        now_us: int,
+        *,
+        answers: dict[str, Any] | None = None,
+        approvals: list[Approval] | None = None,
+    ) -> Ruled:
+        """The verdict on one decision; never raises for what a gate does."""
+        case = Case(decision, value, approvals or [])
+        refusal = self._refused_by_engine(decision, value, world, halts, now_us)
+        if refusal is not None:
+            case.rulings.append(refusal)
+            return self._close(case, Result.REFUSED, refusal.code, now_us)
+        denied = self._run(case, world, now_us, answers)
+        for _ in range(AMENDMENTS_MAX):
+            if denied is None or denied.result != "amend":
+                break
+            case.begin()
+            denied = self._run(case, world, now_us, answers)
+        if denied is not None and denied.result == "amend":
+            denied = Ruling(
+                denied.gate, "deny", denied.version, Code.AMENDMENT_INVALID, {"amendments_max": AMENDMENTS_MAX}
+            )
+            case.rulings.append(denied)
+        self._run_shadows(case, world, now_us, answers)
+        return self._result(case, denied, now_us)
+
+    def _result(self, case: Case, denied: Ruling | None, now_us: int) -> Ruled:
+        if denied is not None:
+            return self._close(case, Result.REFUSED, denied.code, now_us)
+        if case.held is not None:
+            return self._close(case, Result.HELD, case.held.code, now_us)
+        decision = case.decision
+        if decision.not_before_us is not None and decision.not_before_us > now_us:
+            case.until_us = max(case.until_us or 0, decision.not_before_us)
+        if case.until_us is not None:
+            code = next((r.code for r in case.rulings if r.result == "defer"), "NOT_BEFORE")
+            return self._close(case, Result.DEFERRED, code, now_us)
+        return self._close(case, Result.ADMITTED, None, now_us)
+
+    def _close(self, case: Case, result: Result, code: str | None, now_us: int) -> Ruled:
+        admitted = result is Result.ADMITTED
+        decision = case.decision
+        if admitted and case.priority is not None and case.priority != decision.priority:
+            decision = replaced_priority(decision, case.priority)
+        verdict = Verdict(
+            result=result,
+            at_us=now_us,
+            digest=decision.digest,
+            policy=self.policy,
+            code=code,
+            rulings=tuple(case.rulings),
+            reservations=tuple(case.reservations) if admitted else (),
+            takes=tuple(case.takes) if admitted else (),
+            until_us=case.until_us,
+            durability=self.durability,
+        )
+        return Ruled(decision, case.value, verdict)
+
+    def _refused_by_engine(
+        self,
+        decision: Decision,
+        value: Any,
+        world: World,
+        halts: dict[str, Halt],
+        now_us: int,
+    ) -> Ruling | None:
+        """What the engine itself checks before any gate."""
+        if now_us >= decision.deadline_us:
+            return Ruling("deadline", "deny", "", Code.EXPIRED, {"deadline_us": decision.deadline_us, "now_us": now_us})
+        demoted = world.adjustments.get(("demoted", decision.source)) if world.adjustments else None
+        if demoted is not None and demoted.value:
+            return Ruling(
+                "demotion", "deny", "", Code.SOURCE_DEMOTED, {"reason": demoted.reason, "since_us": demoted.at_us}
+            )
+        source = self._app.sources.get(decision.source)
+        if source is not None:
+            for what, granted, asked in (
+                ("kind", source.kinds, decision.kind),
+                ("tenant", source.tenants, decision.tenant),
+            ):
+                if granted is not None and asked not in granted:
+                    return Ruling("permission", "deny", "", Code.NOT_PERMITTED, {what: asked, "granted": list(granted)})
+            if decision.priority < source.priority:
+                seen = {"class": decision.priority, "granted": int(source.priority)}
+                return Ruling("permission", "deny", "", Code.NOT_PERMITTED, seen)
+        if halts:
+            return self._halted(decision, value, halts)
+        return None
+
+    def _halted(self, decision: Decision, value: Any, halts: dict[str, Halt]) -> Ruling | None:
+        kind = self._app.kinds[decision.kind]
+        for scope in ("all", f"kind:{decision.kind}", f"source:{decision.source}", f"tenant:{decision.tenant}"):
+            halt = halts.get(scope)
+            if halt is None:
+                continue
+            seen = {"scope": scope, "by": halt.by, "reason": halt.reason}
+            if halt.mode == "halted":
+                return Ruling("halt", "deny", "", Code.HALTED, seen)
+            if kind.reduces is None or not kind.reduces(value):
+                return Ruling("halt", "deny", "", Code.REDUCE_ONLY, seen)
+        return None
+
+    def _run(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> Ruling | None:
+        """All enforced gates until one denies or amends; that ruling, or None."""
+        snapshot = Snapshot(world, case.decision, case.value, now_us, answers)
+        reads = snapshot.reads
+        for gate in self._enforced[case.decision.kind]:
+            answer = self._ask(gate, case.value, snapshot)
+            if answer.result == "allow" and not reads:
+                case.rulings.append(self._allows[id(gate)])
+            else:
+                ruling = self._ruling(gate, answer, tuple(reads), case, now_us)
+                reads.clear()
+                case.rulings.append(ruling)
+                if ruling.result in {"deny", "amend"}:
+                    return ruling
+            if answer.reserves or answer.takes:
+                self._collect(case, answer, now_us)
+            if answer.priority is not None:
+                case.priority = answer.priority
+        return None
+
+    @staticmethod
+    def _ask(gate: Gate, value: Any, snapshot: Snapshot) -> Answer:
+        """Fail closed: whatever a gate does instead of answering is a denial with a code."""
+        try:
+            answer = gate.check(value, snapshot)
+        except ReadRefused as refused:
+            return Answer("deny", refused.refusal, refused.seen)
+        except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes
+            return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"{type(error).__name__}: {error}"})
+        if not isinstance(answer, Answer):
+            return Answer(
+                "deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"it returned {type(answer).__name__}"}
+            )
+        return answer
+
+    def _ruling(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case, now_us: int) -> Ruling:
+        result, code, seen = answer.result, answer.code, answer.seen
+        if result == "amend":
+            return self._amended(gate, answer, reads, case)
+        if result == "hold":
+            return self._held(gate, answer, reads, case)
+        until_us = None
+        if result == "defer":
+            until_us = now_us + int((answer.defer_s or 0.0) * 1e6)
+            case.until_us = max(case.until_us or 0, until_us)
+        return Ruling(gate.name, result, gate.version, code, seen, reads, gate.shadow, None, until_us)
+
+    def _amended(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
+        try:
+            decision, value = self._amend[case.decision.kind](case.decision, answer.value)
+        except LictorError as error:
+            seen = {"gate": gate.name, "error": error.message}
+            return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, seen, reads, gate.shadow)
+        tightens = self._app.kinds[case.decision.kind].tightens
+        if tightens is not None and not tightens(case.value, value):
+            seen = {"gate": gate.name, "error": "the amendment is looser than what was asked"}
+            return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, seen, reads, gate.shadow)
+        if decision.digest == case.decision.digest:
+            return Ruling(gate.name, "allow", gate.version, answer.code, answer.seen, reads, gate.shadow)
+        if not gate.shadow:
+            case.decision, case.value = decision, value
+        return Ruling(gate.name, "amend", gate.version, answer.code, answer.seen, reads, gate.shadow, decision.payload)
+
+    @staticmethod
+    def _held(gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
+        """A hold, unless a person has answered it for exactly this content and this version of the gate (I13)."""
+        code, seen = answer.code, answer.seen
+        for approval in reversed(case.approvals):
+            if approval.gate != gate.name:
+                continue
+            if not approval.approved:
+                seen = {"by": approval.approver, "reason": approval.reason}
+                return Ruling(gate.name, "deny", gate.version, Code.APPROVAL_DENIED, seen, reads, gate.shadow)
+            if approval.digest == case.decision.digest and approval.gate_version == gate.version:
+                return Ruling(
+                    gate.name, "allow", gate.version, code, {"approved_by": approval.approver}, reads, gate.shadow
+                )
+            code, seen = Code.POLICY_CHANGED, {**(seen or {}), "approved_under": approval.gate_version}
+        ruling = Ruling(gate.name, "hold", gate.version, code, seen, reads, gate.shadow)
+        if not gate.shadow:
+            case.held = ruling
+        return ruling
+
+    @staticmethod
+    def _collect(case: Case, answer: Answer, now_us: int) -> None:
+        decision, value = case.decision, case.value
+        for reserve in answer.reserves:
+            balance = reserve.balance
+            window = None
+            if balance.window_s is not None:
+                window_us = round(balance.window_s * 1e6)
+                window = now_us - now_us % window_us
+            scope = scope_of(balance.per, decision, value)
+            case.reservations.append(Reservation(balance.name, scope, reserve.amount, window))
+        for take in answer.takes:
+            case.takes.append(Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count))
+
+    def _run_shadows(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> None:
+        for gate in self._shadow[case.decision.kind]:
+            snapshot = Snapshot(world, case.decision, case.value, now_us, answers)
+            answer = self._ask(gate, case.value, snapshot)
+            until = case.until_us
+            case.rulings.append(self._ruling(gate, answer, tuple(snapshot.reads), case, now_us))
+            case.until_us = until
+
+
+def replaced_priority(decision: Decision, priority: int) -> Decision:
+    """The decision in the class that a priority gate gave it; a gate can only lower what the source was granted."""
+    return msgspec.structs.replace(decision, priority=max(priority, decision.priority))

@@ -1,0 +1,142 @@
+"""What gates read, with a note of each read as evidence. Pure: everything was loaded, asked or folded before."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from lictor.declarations.budgets import Balance, scope_of
+from lictor.declarations.gates import Adjustable, Lookup, Readable, Reference
+from lictor.errors import Code, LictorError
+from lictor.records import Adjustment, Amount, Decision, Read
+
+T = TypeVar("T")
+
+
+class ReadRefused(LictorError):  # noqa: N818 - the gate that reads it fails closed
+    """What a gate wanted to read is missing or too old."""
+
+    def __init__(self, refusal: Code, **seen: Any) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+        self.seen = seen
+
+
+class Loaded(Protocol):
+    """A reference as it was last loaded."""
+
+    value: Any
+    version: str
+    at_us: int
+
+
+class Sums(Protocol):
+    """A balance's scope, as the journal has it."""
+
+    limit: Amount
+
+    def window(self, at_us: int) -> int | None:
+        """The window of a time."""
+        ...
+
+    def room(self, window: int | None) -> Amount:
+        """What is left."""
+        ...
+
+
+class World(Protocol):
+    """All that snapshots of one batch share."""
+
+    references: dict[str, Any]
+    balances: dict[tuple[str, str], Any]
+    adjustments: dict[tuple[str, str], Adjustment]
+
+    def score(self, source: str, name: str) -> float:
+        """A source's score."""
+        ...
+
+
+class Snapshot:
+    """The view of one decision on the world; see `lictor.declarations.gates.Snapshot` for what each member means."""
+
+    __slots__ = ("_answers", "_world", "decision", "now_us", "reads", "value")
+
+    def __init__(
+        self, world: World, decision: Decision, value: Any, now_us: int, answers: dict[str, Any] | None
+    ) -> None:
+        self._world = world
+        self._answers = answers
+        self.decision = decision
+        self.value = value
+        self.now_us = now_us
+        self.reads: list[Read] = []
+
+    def __getitem__(self, item: Readable[T]) -> Any:
+        if isinstance(item, Reference):
+            return self._reference(item)
+        if isinstance(item, Adjustable):
+            return self._adjustment(item)
+        if isinstance(item, Lookup):
+            return self._answer(item)
+        raise TypeError(f"a snapshot has references, lookups and adjustables, not {type(item).__name__}")
+
+    def _reference(self, item: Reference[Any]) -> Any:
+        loaded = self._world.references.get(item.name)
+        if loaded is None:
+            raise ReadRefused(Code.REFERENCE_MISSING, reference=item.name)
+        age_s = (self.now_us - loaded.at_us) / 1e6
+        if age_s > item.max_age_s:
+            raise ReadRefused(
+                Code.REFERENCE_STALE, reference=item.name, age_s=round(age_s, 3), max_age_s=item.max_age_s
+            )
+        self.reads.append(loaded.read)
+        return loaded.value
+
+    def _adjustment(self, item: Adjustable) -> float:
+        subject = subject_of(item, self.decision)
+        found = self._world.adjustments.get((item.name, subject))
+        value = item.default if found is None else found.value
+        self.reads.append(Read(item.name, subject, value))
+        return value
+
+    def _answer(self, item: Lookup[Any]) -> Any:
+        answers = self._answers
+        if answers is None or item.name not in answers:
+            raise ReadRefused(Code.LOOKUP_FAILED, lookup=item.name, why="it was not asked for this kind")
+        answer = answers[item.name]
+        if isinstance(answer, LookupFailure):
+            raise ReadRefused(Code.LOOKUP_FAILED, lookup=item.name, why=answer.why)
+        self.reads.append(Read(item.name, None, answer))
+        return answer
+
+    def left(self, balance: Balance, scope: str | None = None) -> Amount:
+        scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
+        sums = self._world.balances.get((balance.name, scope))
+        left: Amount = balance.limit_for(scope) if sums is None else sums.room(sums.window(self.now_us))
+        self.reads.append(Read(f"{balance.name}.left", scope, left))
+        return left
+
+    def used(self, balance: Balance, scope: str | None = None) -> Amount:
+        scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
+        sums = self._world.balances.get((balance.name, scope))
+        used: Amount = 0 if sums is None else sums.limit - sums.room(sums.window(self.now_us))
+        self.reads.append(Read(f"{balance.name}.used", scope, used))
+        return used
+
+    def score(self, name: str = "quality") -> float:
+        value = self._world.score(self.decision.source, name)
+        self.reads.append(Read(f"score.{name}", self.decision.source, value))
+        return value
+
+
+class LookupFailure:
+    """A lookup that timed out or raised; gates that read it refuse."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def subject_of(item: Adjustable, decision: Decision) -> str:
+    """Whom an adjustable's value is about, for this decision."""
+    return "all" if item.per == "all" else str(getattr(decision, item.per))

@@ -1,0 +1,194 @@
+"""The stage: lookups, gates, the limits that a reservation needs, and the decisions that wait for a person or a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from lictor.app import App
+from lictor.entry import Entry
+from lictor.errors import Code
+from lictor.journal.open import Open
+from lictor.journal.port import Refer, SetLimit, Verb
+from lictor.journal.state import State
+from lictor.lifecycle import DecisionState
+from lictor.records import Decision, Result, Ruling, Verdict
+
+from .gatekeeper import Amend, Gatekeeper
+from .lookups import Lookups
+from .references import References
+
+
+class Validator:
+    """Validation on one node. It is also the `World` that snapshots read."""
+
+    def __init__(
+        self,
+        app: App,
+        amend: dict[str, Amend],
+        value_of: Callable[[Decision], Any],
+        score: Callable[[str, str], float],
+        ready: Callable[[Entry], None],
+    ) -> None:
+        self.app = app
+        self.gatekeeper = Gatekeeper(app, amend)
+        self.references = References()
+        self.score = score
+        self._lookups = Lookups(app)
+        self._value_of = value_of
+        self._ready = ready
+        self._state: State | None = None
+        self._again: list[int] = []
+        self._due: list[tuple[int, int]] = []
+        self._refer: list[Refer] = []
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def recover(self, state: State) -> None:
+        """Take up held and deferred decisions."""
+        self._state = state
+        self.balances = state.balances
+        self.adjustments = state.adjustments
+        for found in state.open.values():
+            if found.state in {DecisionState.HELD, DecisionState.DEFERRED} and found.decision.kind in self.app.kinds:
+                self.wait(found)
+                if found.approvals:
+                    self._again.append(found.decision.id)
+
+    # -- lookups --------------------------------------------------------------------------------------------------
+
+    def asking(self, entry: Entry, now_us: int) -> bool:
+        """Whether the entry's lookups must be asked first; it then comes back when they have answered."""
+        decision = entry.decision
+        if decision is None or entry.answers is not None or not self._lookups.needed(decision.kind):
+            return False
+        task = asyncio.get_running_loop().create_task(self._ask(entry, decision, (decision.deadline_us - now_us) / 1e6))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return True
+
+    async def _ask(self, entry: Entry, decision: Decision, left_s: float) -> None:
+        entry.answers = await self._lookups.ask(decision.kind, entry.value, left_s)
+        self._ready(entry)
+
+    def stop(self) -> None:
+        """Stop asking; what was asked about is decided on after the next start, or was never acknowledged."""
+        for task in self._asking:
+            task.cancel()
+
+    # -- gates ----------------------------------------------------------------------------------------------------
+
+    def rule(self, entry: Entry, now_us: int) -> None:
+        """Give the entry its verdict; the decision may come back amended."""
+        state = self._state
+        if state is None or entry.decision is None:
+            return
+        found = state.open.get(entry.decision.id)
+        if found is not None and found.state == DecisionState.HELD and now_us >= self._answer_by(found):
+            entry.verdict = Verdict(
+                result=Result.REFUSED,
+                at_us=now_us,
+                digest=entry.decision.digest,
+                policy=self.gatekeeper.policy,
+                code=Code.APPROVAL_TIMEOUT,
+                rulings=found.verdict.rulings,
+            )
+            return
+        ruled = self.gatekeeper.rule(
+            entry.decision,
+            entry.value,
+            self,
+            state.halts,
+            now_us,
+            answers=entry.answers,
+            approvals=entry.approvals,
+        )
+        entry.decision, entry.value, entry.verdict = ruled
+
+    def limits(self, entry: Entry, now_us: int) -> list[Verb]:
+        """The limits of scopes that this admission reserves from and that the journal does not know, or knows otherwise."""
+        verdict, state = entry.verdict, self._state
+        if verdict is None or state is None or not verdict.reservations:
+            return []
+        wanted: list[Verb] = []
+        for reservation in verdict.reservations:
+            if (reservation.budget, reservation.scope) not in state.balances:
+                declared = self.app.balances[reservation.budget]
+                wanted.append(
+                    SetLimit(
+                        reservation.budget,
+                        reservation.scope,
+                        declared.limit_for(reservation.scope),
+                        now_us,
+                        f"app:{self.app.version}",
+                        declared.window_s,
+                    )
+                )
+        return wanted
+
+    def refuse(self, entry: Entry, code: Code, seen: dict[str, Any]) -> None:
+        """Turn an admission into a refusal, for a reason that came up after the gates."""
+        verdict = entry.verdict
+        if verdict is not None:
+            entry.verdict = msgspec.structs.replace(
+                verdict,
+                result=Result.REFUSED,
+                code=code,
+                reservations=(),
+                takes=(),
+                rulings=(*verdict.rulings, Ruling("plan", "deny", "", code, seen)),
+            )
+
+    # -- decisions that wait --------------------------------------------------------------------------------------
+
+    def wait(self, found: Open) -> None:
+        """A held or deferred decision is durable: come back when its time has come."""
+        at_us = found.verdict.until_us if found.state == DecisionState.DEFERRED else None
+        heappush(self._due, (min(at_us or self._answer_by(found), found.decision.deadline_us), found.decision.id))
+
+    def _answer_by(self, found: Open) -> int:
+        """When a held decision is refused for want of an answer."""
+        within_s = self.app.kinds[found.decision.kind].approve_within_s
+        deadline_us = found.decision.deadline_us
+        return deadline_us if within_s is None else min(deadline_us, found.verdict.at_us + int(within_s * 1e6))
+
+    def again(self, decision: int) -> None:
+        """A person has answered, or a limit or halt has changed: rule it again in the next turn."""
+        self._again.append(decision)
+
+    def take(self, now_us: int) -> list[Entry]:
+        """Held and deferred decisions whose gates run again now."""
+        ids, self._again = self._again, []
+        while self._due and self._due[0][0] <= now_us:
+            ids.append(heappop(self._due)[1])
+        return [entry for id_ in dict.fromkeys(ids) if (entry := self._entry(id_)) is not None]
+
+    def _entry(self, decision: int) -> Entry | None:
+        found = self._state.open.get(decision) if self._state else None
+        if found is None or found.state not in {DecisionState.HELD, DecisionState.DEFERRED}:
+            return None
+        entry = Entry(None, None)
+        entry.decision, entry.value = found.decision, self._value_of(found.decision)
+        entry.approvals = found.approvals
+        return entry
+
+    def next_us(self) -> int | None:
+        """When the next waiting decision is due."""
+        return self._due[0][0] if self._due else None
+
+    # -- references -----------------------------------------------------------------------------------------------
+
+    def loaded(self, name: str, value: Any, at_us: int) -> None:
+        """A reference was loaded; a new version goes into the journal, so that rehearse can read it again."""
+        new = self.references.put(name, value, at_us)
+        if new is not None and new.stored is not None:
+            self._refer.append(Refer(name, new.version, at_us, new.stored))
+
+    def verbs(self) -> list[Verb]:
+        """What this stage has to write."""
+        verbs: list[Verb] = list(self._refer)
+        self._refer = []
+        return verbs
