@@ -1,5 +1,6 @@
 """Where a user declares kinds, sources, gates, budgets, effectors, plans and lessons. An App holds no state of a run: it can be built twice
-and given to any number of nodes, real or simulated. Mistakes raise `DeclarationError` while it is built."""
+and given to any number of nodes, real or simulated. Mistakes raise `DeclarationError` while it is built.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_rate
-from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft, PlanFunction
+from lictor.declarations.declared import Declared
+from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft
 from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonSpec
 from lictor.declarations.gates import (
     FAMILIES,
@@ -34,24 +36,8 @@ R = TypeVar("R")
 P = ParamSpec("P")
 
 
-class App:
+class App(Declared):
     """A named set of declarations."""
-
-    def __init__(self, name: str, *, version: str = "1") -> None:
-        self.name = name
-        self.version = version
-        self.kinds: dict[str, Kind] = {}
-        self.kind_of: dict[type, Kind] = {}
-        self.sources: dict[str, Source] = {}
-        self.gates: dict[str, list[Gate]] = {}
-        self.balances: dict[str, Balance] = {}
-        self.rates: dict[str, Rate] = {}
-        self.references: dict[str, Reference[Any]] = {}
-        self.lookups: dict[str, Lookup[Any]] = {}
-        self.adjustables: dict[str, Adjustable] = {}
-        self.effectors: dict[str, Effector[..., Any]] = {}
-        self.plans: dict[str, PlanFunction] = {}
-        self.lessons: list[LessonSpec] = []
 
     # -- inputs and decisions -------------------------------------------------------------------------------------
 
@@ -296,35 +282,6 @@ class App:
             return learn
 
         return declare
-
-    # -- the whole ------------------------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Raise what can only be seen when everything is declared.
-
-        Raises:
-            DeclarationError: a kind has no plan, so an admitted decision could not act.
-        """
-        for name in self.kinds:
-            if name not in self.plans:
-                raise DeclarationError(f"kind {name} has no plan", hint=f"@app.plan({name})")
-
-    def manifest(self) -> dict[str, Any]:
-        """What is declared, as plain data for the journal; the policy version is its digest."""
-        return {
-            "kinds": {k.name: k.version for k in self.kinds.values()},
-            "gates": {
-                name: [[g.name, g.family, g.version, g.shadow] for g in gates] for name, gates in self.gates.items()
-            },
-            "effectors": {e.name: e.idempotent for e in self.effectors.values()},
-            "balances": sorted(self.balances),
-            "rates": sorted(self.rates),
-        }
-
-    def policy_version(self) -> str:
-        """The App's declared version and the digest of all gates' versions."""
-        text = json.dumps([self.version, self.manifest()["gates"]], sort_keys=True)
-        return f"{self.version}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @staticmethod
     def _add(where: dict[str, T], name: str, made: T, what: str) -> T:

@@ -48,6 +48,11 @@ class Handle:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
+    def failed(self, error: Exception) -> None:
+        """The node stopped before the outcome was known here; it will be known after the next start."""
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_exception(error)
+
     def __repr__(self) -> str:
         code = f"({self.verdict.code})" if self.verdict.code else ""
         return f"<Handle {self.id} {self.verdict.result}{code}>"
@@ -85,3 +90,46 @@ class Entry:
             result=result, at_us=at_us, digest=b"", code=code, rulings=(ruling,), retry_after_s=retry_after_s
         )
         self.answer(Handle(None, self.decision, verdict))
+
+
+class Handles:
+    """The handles of decisions that are not finished, by decision."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[Handle]] = {}
+
+    def give(
+        self, entry: Entry, decision: int | None, verdict: Verdict, outcome: Outcome | None, *, duplicate: bool
+    ) -> None:
+        """The verdict is durable: give the submitter its handle, or the one who waits the later verdict."""
+        if entry.signal is None:
+            self._ruled_again(decision, verdict)
+            return
+        handle = Handle(decision, entry.decision, verdict, duplicate=duplicate)
+        if outcome is not None:
+            handle.closed(outcome)
+        elif decision is not None and not handle.done:
+            self._of.setdefault(decision, []).append(handle)
+        entry.answer(handle)
+
+    def _ruled_again(self, decision: int | None, verdict: Verdict) -> None:
+        """A held or deferred decision has a new verdict."""
+        refused = verdict.result is Result.REFUSED
+        for handle in self._of.get(decision or 0, ()):
+            handle.verdict = verdict
+            if refused:
+                handle.closed(None)
+        if refused:
+            self._of.pop(decision or 0, None)
+
+    def close(self, decision: int, outcome: Outcome | None) -> None:
+        """The outcome is durable: tell who waits for it."""
+        for handle in self._of.pop(decision, ()):
+            handle.closed(outcome)
+
+    def fail(self, error: Exception) -> None:
+        """The node has stopped: outcomes come to whoever asks the next one."""
+        for handles in self._of.values():
+            for handle in handles:
+                handle.failed(error)
+        self._of = {}

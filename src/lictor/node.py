@@ -5,31 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
 from typing import Any, Self
 
 from lictor.app import App
+from lictor.assembly import assemble
 from lictor.config import Settings
-from lictor.decisions.shaping import Shaping
 from lictor.declarations.gates import Reference
 from lictor.entry import Entry, Handle
-from lictor.errors import Code, DeclarationError, DeniedError, JournalError, NodeStoppedError, NotFoundError
-from lictor.execution.executor import Executor
-from lictor.feedback.learner import Learner
-from lictor.inputs.intake import Intake
+from lictor.errors import Code, JournalError, NodeStoppedError
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
-from lictor.monitoring.monitor import Monitor
-from lictor.pipeline import Pipeline
-from lictor.records import Amount, Approval, Halt, Report, Signal
+from lictor.records import Signal
 from lictor.runtime.clock import Clock, SystemClock
 from lictor.runtime.ids import Ids
 from lictor.runtime.offload import Lanes, threads
 from lictor.runtime.randomness import Randomness
-from lictor.validation.validator import Validator
+from lictor.steering import Steering
 
 
-class Node:
+class Node(Steering):
     """Runs an App on a journal: `async with Node(app, "payouts.db") as node`."""
 
     def __init__(
@@ -51,36 +46,21 @@ class Node:
         self._lanes = lanes
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._beside: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None
         self.accepting = False
         self.failure: BaseException | None = None
         self._ids = Ids()
-        settings = self.settings
-        decisions = Shaping(app, self._ids)
-        feedback = Learner(app, settings.learn_every_s)
-        amend = {name: shaper.amended for name, shaper in decisions.shapers.items()}
-        validation = Validator(app, amend, decisions.value, feedback.score, self._answered)
-        validation.gatekeeper.durability = self.journal.durability
-        execution = Executor(
+        self.pipeline = assemble(
             app,
+            self.journal,
+            self.settings,
             self.clock,
             self.randomness,
-            self.wake,
-            backlog_max=settings.backlog_max,
-            value_of=decisions.value,
-        )
-        inputs = Intake(app, self._ids, settings.waiting_max, settings.shed_every_s, lambda _source: None)
-        self.pipeline = Pipeline(
-            self.journal,
-            self.clock,
-            settings.turn_max,
-            inputs=inputs,
-            decisions=decisions,
-            validation=validation,
-            execution=execution,
-            monitoring=Monitor(),
-            feedback=feedback,
+            self._ids,
+            wake=self.wake,
+            spawn=self._spawn,
         )
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -154,6 +134,7 @@ class Node:
         for _, future in self.pipeline.requests:
             if not future.done():
                 future.set_exception(stopped)
+        self.pipeline.handles.fail(stopped)
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -162,9 +143,11 @@ class Node:
         """There is something for the next turn."""
         self._wanted.set()
 
-    def _answered(self, entry: Entry) -> None:
-        self.pipeline.answered.append(entry)
-        self.wake()
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the turns, until the node stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     def _set_timer(self) -> None:
         """Wake when the next thing is due."""
@@ -212,7 +195,8 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        self.pipeline.validation.stop()
+        for task in list(self._beside):
+            task.cancel()
         await self.pipeline.execution.attempts.stop()
         if self._timer is not None:
             self._timer.cancel()
@@ -304,123 +288,6 @@ class Node:
                 yield await waiting.pop(0)
         for future in waiting:
             yield await future
-
-    # -- steer ----------------------------------------------------------------------------------------------------
-
-    async def _request(self, verb: port.Verb) -> port.Answer:
-        if self.failure is not None or not self._tasks:
-            raise NodeStoppedError
-        future: asyncio.Future[port.Answer] = asyncio.get_running_loop().create_future()
-        self.pipeline.requests.append((verb, future))
-        self.wake()
-        return await future
-
-    async def approve(
-        self, decision: int, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
-    ) -> None:
-        """Answer a held decision, for the gate that holds it or a named one.
-
-        Raises:
-            NotFoundError: it is not held.
-            DeniedError: the approver is its source, or it was answered before.
-        """
-        found = self.journal.state.open.get(decision)
-        holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
-        wanted = [r for r in holding if gate in (None, r.gate)]
-        if found is None or not wanted:
-            raise NotFoundError(f"decision {decision} is not held" + (f" by {gate}" if gate else ""))
-        for ruling in wanted:
-            approval = Approval(
-                decision=decision,
-                gate=ruling.gate,
-                gate_version=ruling.version,
-                digest=found.decision.digest,
-                approver=by,
-                approved=approved,
-                at_us=self.clock.wall_us(),
-                reason=reason,
-            )
-            answer = await self._request(port.Approve(approval))
-            if not answer.ok:
-                raise DeniedError(f"{answer.code}: {ruling.gate} of decision {decision}, by {by}")
-        self.pipeline.validation.again(decision)
-        self.wake()
-
-    async def cancel(self, decision: int, *, by: str, reason: str = "") -> bool:
-        """Ask to cancel: True when it ended cancelled here, False when it had started and its effectors are asked.
-
-        Raises:
-            NotFoundError: it is not open.
-        """
-        answer = await self._request(port.Cancel(decision, self.clock.wall_us(), by, reason))
-        if not answer.ok:
-            raise NotFoundError(f"decision {decision} is not open")
-        work = self.pipeline.execution.work.get(decision)
-        if work is not None:
-            self.pipeline.execution.resolution.cancel(work)
-        return work is None
-
-    async def halt(self, scope: str = "all", *, by: str, reason: str = "", reduce_only: bool = False) -> None:
-        """Stop all starts in a scope: `all`, or `kind:`, `source:`, `tenant:`, `effector:` and a name. In effect when this returns, and in
-        memory before (I12)."""
-        check_scope(scope)
-        mode = "reduce_only" if reduce_only else "halted"
-        halt = Halt(scope=scope, mode=mode, at_us=self.clock.wall_us(), by=by, reason=reason)
-        self.journal.state.halts[scope] = halt
-        await self._request(port.SetHalt(halt))
-
-    async def resume(self, scope: str = "all", *, by: str, reason: str = "") -> None:
-        """Lift a halt; a named person does it."""
-        check_scope(scope)
-        if not by:
-            raise DeniedError("resuming needs the name of a person")
-        await self._request(
-            port.SetHalt(Halt(scope=scope, mode="none", at_us=self.clock.wall_us(), by=by, reason=reason))
-        )
-        self.pipeline.execution.resumed()
-
-    async def set_limit(
-        self, budget: str, limit: Amount, *, scope: str = "all", by: str, reset_latch: bool = False
-    ) -> None:
-        """Change the limit of a balance's scope from now on, and with `reset_latch` lift the latch that an overrun set."""
-        declared = self.app.balances.get(budget)
-        if declared is None:
-            raise NotFoundError(f"no balance {budget!r}; there are: {', '.join(self.app.balances)}")
-        await self._request(
-            port.SetLimit(budget, scope, limit, self.clock.wall_us(), by, declared.window_s, reset_latch)
-        )
-
-    async def resolve(self, where: int | str, news: Report, *, ordinal: int = 0, by: str = "world") -> bool:
-        """Bring news of an action: from a webhook or stream by the world's `ref`, or from a person by the decision's id.
-
-        Returns:
-            False when the report was known or the action had ended.
-
-        Raises:
-            NotFoundError: no open action has this ref, or the decision is not executing.
-        """
-        execution = self.pipeline.execution
-        if isinstance(where, str):
-            place = execution.resolution.refs.get(where)
-        else:
-            work = execution.work.get(where)
-            place = (work, ordinal) if work is not None else None
-        if place is None:
-            raise NotFoundError(f"no open action {where!r}")
-        del by
-        before = len(place[0].acts)
-        execution.resolution.report(place[0], place[1], news, self.clock.wall_us())
-        execution.touch(place[0])
-        return len(place[0].acts) > before
-
-
-def check_scope(scope: str) -> None:
-    """Raises:
-    DeclarationError: the scope is none that a halt can have.
-    """
-    kind, _, name = scope.partition(":")
-    if scope != "all" and not (kind in {"kind", "source", "tenant", "effector"} and name):
-        raise DeclarationError(f"scope {scope!r}", hint="all, kind:NAME, source:NAME, tenant:NAME or effector:NAME")
 
 
 def journal_at(address: str, settings: Settings) -> port.Journal:

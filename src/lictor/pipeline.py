@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from lictor.decisions.shaping import Shaping
-from lictor.entry import Entry, Handle
+from lictor.entry import Entry, Handles
 from lictor.errors import Code, LictorError, MalformedError
 from lictor.execution.executor import Executor
 from lictor.feedback.learner import Learner
 from lictor.inputs.intake import Intake
-from lictor.journal.open import Open
 from lictor.journal.port import Admit, Answer, Journal, Start, Verb
 from lictor.monitoring.monitor import Monitor
 from lictor.records import Decision, Result
@@ -29,36 +29,24 @@ from lictor.runtime.clock import Clock
 from lictor.validation.validator import Validator
 
 
+@dataclass(slots=True, eq=False)
 class Pipeline:
     """One node's way from signals to outcomes, and back."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        clock: Clock,
-        turn_max: int,
-        *,
-        inputs: Intake,
-        decisions: Shaping,
-        validation: Validator,
-        execution: Executor,
-        monitoring: Monitor,
-        feedback: Learner,
-    ) -> None:
-        self.journal = journal
-        self.clock = clock
-        self.turn_max = turn_max
-        self.inputs = inputs
-        self.decisions = decisions
-        self.validation = validation
-        self.execution = execution
-        self.monitoring = monitoring
-        self.feedback = feedback
-        #: What people ask for (approve, cancel, halt, limits), with who waits for the answer.
-        self.requests: list[tuple[Verb, asyncio.Future[Answer]]] = []
-        #: Entries whose lookups have answered.
-        self.answered: list[Entry] = []
-        self.handles: dict[int, list[Handle]] = {}
+    journal: Journal
+    clock: Clock
+    inputs: Intake
+    decisions: Shaping
+    validation: Validator
+    execution: Executor
+    monitoring: Monitor
+    feedback: Learner
+    turn_max: int
+    handles: Handles = field(default_factory=Handles)
+    #: What people ask for (approve, cancel, halt, limits), with who waits for the answer.
+    requests: list[tuple[Verb, asyncio.Future[Answer]]] = field(default_factory=list)
+    #: Entries whose lookups have answered.
+    answered: list[Entry] = field(default_factory=list)
 
     async def turn(self) -> None:
         """One batch through the stages."""
@@ -82,14 +70,15 @@ class Pipeline:
     def _arrived(self, now_us: int) -> Iterator[Entry]:
         """1 inputs: what is ruled again, what its lookups have answered, and new signals that are trusted."""
         yield from self.validation.take(now_us)
-        answered, self.answered = self.answered, []
+        answered = self.answered.copy()
+        self.answered.clear()
         yield from answered
         for entry in self.inputs.take(self.turn_max):
             if self.inputs.trusted(entry, now_us):
                 yield entry
 
     def _decide(self, entry: Entry, now_us: int, verbs: list[Verb]) -> bool:
-        """2 decisions, 3 validation, and the plan of 4 execution; False when there is nothing to commit for it now."""
+        """2 decisions, 3 validation, the plan of 4 execution; False when there is nothing to commit for it now."""
         if entry.decision is None:
             try:
                 self.decisions.shape(entry, self._parent(entry), now_us)
@@ -99,20 +88,26 @@ class Pipeline:
         if self.validation.asking(entry, now_us):
             return False
         self.validation.rule(entry, now_us)
-        if entry.verdict is not None and entry.verdict.result is Result.ADMITTED:
-            try:
-                late = self.execution.plan(entry, now_us)
-            except Exception as error:  # noqa: BLE001 - a plan function is user code; what cannot be planned is refused
-                self.validation.refuse(entry, Code.PLAN_FAILED, {"error": _told(error)})
-            else:
-                if late is not None and entry.signal is not None:
-                    self.inputs.shed(entry, late.code, now_us, late.seen, late.retry_after_s)
-                    return False
         if entry.decision is None or entry.verdict is None:
+            return False
+        if entry.verdict.result is Result.ADMITTED and not self._plan(entry, now_us):
             return False
         verbs += self.validation.limits(entry, now_us)
         verbs.append(Admit(entry.decision, entry.verdict, entry.plan, entry.lease))
         return True
+
+    def _plan(self, entry: Entry, now_us: int) -> bool:
+        """Plan what was admitted; False when it would come too late and was shed."""
+        try:
+            late = self.execution.plan(entry, now_us)
+        except Exception as error:  # noqa: BLE001 - a plan function is user code; what cannot be planned is refused
+            told = error.message if isinstance(error, LictorError) else f"{type(error).__name__}: {error}"
+            self.validation.refuse(entry, Code.PLAN_FAILED, {"error": told})
+            return True
+        if late is None or entry.signal is None:
+            return True
+        self.inputs.shed(entry, late.code, now_us, late.seen, late.retry_after_s)
+        return False
 
     def _parent(self, entry: Entry) -> Decision | None:
         parent = entry.signal.parent if entry.signal is not None else None
@@ -131,10 +126,13 @@ class Pipeline:
                 self.execution.wrote(verb, answer)
         finished, self.journal.state.finished = self.journal.state.finished, []
         for found in finished:
-            self._closed(found)
+            self.execution.ended(found.decision.id)
+            self.handles.close(found.decision.id, found.outcome)
+            if found.outcome is not None:
+                self.feedback.observe(found.decision, found.outcome)
 
     def _ruled(self, entry: Entry, answer: Answer) -> None:
-        """3 validation: the journal has decided. 4 execution: begin, queue, or wait for a person or a time."""
+        """The journal has decided: begin, queue, or wait for a person or a time; and answer."""
         verdict = answer.verdict
         if entry.lease is not None and not answer.started:
             self.execution.not_started(entry)
@@ -145,36 +143,4 @@ class Pipeline:
                 self.execution.admitted(answer.open, started=answer.started)
             elif verdict.result is not Result.REFUSED:
                 self.validation.wait(answer.open)
-        if entry.signal is None:
-            self._told_again(answer)
-            return
-        handle = Handle(answer.decision, entry.decision, verdict, duplicate=answer.code == "DUPLICATE")
-        if answer.outcome is not None:
-            handle.closed(answer.outcome)
-        elif answer.decision is not None and not handle.done:
-            self.handles.setdefault(answer.decision, []).append(handle)
-        entry.answer(handle)
-
-    def _told_again(self, answer: Answer) -> None:
-        """A held or deferred decision has a new verdict."""
-        if answer.decision is None or answer.verdict is None:
-            return
-        refused = answer.verdict.result is Result.REFUSED
-        for handle in self.handles.get(answer.decision, ()):
-            handle.verdict = answer.verdict
-            if refused:
-                handle.closed(None)
-        if refused:
-            self.handles.pop(answer.decision, None)
-
-    def _closed(self, found: Open) -> None:
-        """An outcome is durable: the order key moves on, who waits is told. 6 feedback: it is learned from."""
-        self.execution.ended(found.decision.id)
-        for handle in self.handles.pop(found.decision.id, ()):
-            handle.closed(found.outcome)
-        if found.outcome is not None:
-            self.feedback.observe(found.decision, found.outcome)
-
-
-def _told(error: Exception) -> str:
-    return error.message if isinstance(error, LictorError) else f"{type(error).__name__}: {error}"
+        self.handles.give(entry, answer.decision, verdict, answer.outcome, duplicate=answer.code == "DUPLICATE")

@@ -39,7 +39,7 @@ class Result(StrEnum):
     SHED = "shed"
 
 
-class Signal(Record, kw_only=True):
+class Signal(Record, frozen=True, kw_only=True):
     """1 inputs: a raw input as it arrived, before anyone trusts it.
 
     `payload` is JSON text of the content, or `value` is an object of the kind's own type; one of the two is given.
@@ -66,7 +66,7 @@ class Signal(Record, kw_only=True):
     position: str | None = None
 
 
-class Decision(Record, kw_only=True):
+class Decision(Record, frozen=True, kw_only=True):
     """2 decisions: a typed, immutable statement of what is wanted.
 
     `payload` is deterministic JSON; `digest` is SHA-256 over tenant, kind, version and payload and is the content's identity.
@@ -96,7 +96,7 @@ class Decision(Record, kw_only=True):
     submitted_digest: bytes = b""
 
 
-class Read(Record):
+class Read(Record, frozen=True):
     """Evidence: one thing that a gate read, as its value where that is small, else as a version that the journal can give back."""
 
     name: str
@@ -104,7 +104,7 @@ class Read(Record):
     value: Any = None
 
 
-class Ruling(Record):
+class Ruling(Record, frozen=True):
     """3 validation: one gate's answer."""
 
     gate: str
@@ -120,7 +120,7 @@ class Ruling(Record):
     until_us: int | None = None
 
 
-class Reservation(Record):
+class Reservation(Record, frozen=True):
     """Part of a balance that an admitted decision holds until its outcome settles or releases it."""
 
     budget: str
@@ -130,7 +130,7 @@ class Reservation(Record):
     window_us: int | None = None
 
 
-class Take(Record):
+class Take(Record, frozen=True):
     """Tokens of a rate, or slots, taken at each start."""
 
     budget: str
@@ -138,7 +138,7 @@ class Take(Record):
     count: float = 1.0
 
 
-class Verdict(Record, kw_only=True):
+class Verdict(Record, frozen=True, kw_only=True):
     """3 validation: all rulings and the result, for exactly the content of `digest`."""
 
     result: Result
@@ -156,7 +156,7 @@ class Verdict(Record, kw_only=True):
     durability: str = "sync"
 
 
-class Action(Record):
+class Action(Record, frozen=True):
     """4 execution: one effect on the world."""
 
     effector: str
@@ -168,7 +168,7 @@ class Action(Record):
     inputs: dict[str, int] = {}  # noqa: RUF012 - msgspec copies the default for each instance
 
 
-class Plan(Record):
+class Plan(Record, frozen=True):
     """4 execution: the actions that an admitted decision becomes.
 
     `rule` is how the decision's outcome follows from its actions': `all`, `quorum` (of `quorum`), or `all_or_compensate`.
@@ -179,14 +179,14 @@ class Plan(Record):
     quorum: int = 0
 
 
-class Lease(Record):
+class Lease(Record, frozen=True):
     """4 execution: the right to attempt: a fencing token that only grows, and when the lease ends."""
 
     fence: int
     until_us: int
 
 
-class Report(Record, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """4 execution: news of an action from the world; deduplicated by `id`, may arrive late or unasked.
 
     `settled` is by budget name: what this report alone adds to the true amounts (a partial fill).
@@ -202,7 +202,7 @@ class Report(Record, kw_only=True):
     at_us: int | None = None
 
 
-class Outcome(Record, kw_only=True):
+class Outcome(Record, frozen=True, kw_only=True):
     """4 execution: the one terminal result of an admitted decision."""
 
     decision: int
@@ -216,7 +216,7 @@ class Outcome(Record, kw_only=True):
     detail: str | None = None
 
 
-class Lesson(Record, kw_only=True):
+class Lesson(Record, frozen=True, kw_only=True):
     """6 feedback: what an outcome taught about a subject (a source, a kind, or whatever a user's lesson names)."""
 
     name: str
@@ -226,7 +226,7 @@ class Lesson(Record, kw_only=True):
     values: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
 
 
-class Adjustment(Record, kw_only=True):
+class Adjustment(Record, frozen=True, kw_only=True):
     """6 feedback: a bounded change that follows from a lesson and that the next verdict reads."""
 
     name: str
@@ -241,7 +241,7 @@ class Adjustment(Record, kw_only=True):
     by: str | None = None
 
 
-class Halt(Record, kw_only=True):
+class Halt(Record, frozen=True, kw_only=True):
     """A scope in which nothing starts (`halted`) or only what reduces is admitted (`reduce_only`)."""
 
     scope: str
@@ -251,7 +251,7 @@ class Halt(Record, kw_only=True):
     reason: str = ""
 
 
-class Approval(Record, kw_only=True):
+class Approval(Record, frozen=True, kw_only=True):
     """A person's answer to a held decision; binds the exact digest, the gate's version and the approver, once (I13)."""
 
     decision: int
@@ -264,7 +264,7 @@ class Approval(Record, kw_only=True):
     reason: str = ""
 
 
-class Quarantined(Record, kw_only=True):
+class Quarantined(Record, frozen=True, kw_only=True):
     """A signal that failed its source's quality gate, kept with the reason until someone replays or discards it."""
 
     id: int
@@ -276,7 +276,7 @@ class Quarantined(Record, kw_only=True):
     state: str = "kept"
 
 
-class ShedCount(Record):
+class ShedCount(Record, frozen=True):
     """What was shed in one second from one source, kind and code: shed work is counted, not journaled one by one."""
 
     second: int

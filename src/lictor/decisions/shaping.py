@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
 from lictor.records import Decision, Signal
-from lictor.runtime.ids import Ids
 
 #: Larger payloads are malformed; put the bulk elsewhere and name it.
 PAYLOAD_BYTES_MAX = 1 << 20
@@ -28,8 +27,8 @@ _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").e
 class Shaping:
     """The stage: shapes the signals of all kinds of an App."""
 
-    def __init__(self, app: App, ids: Ids) -> None:
-        self._ids = ids
+    def __init__(self, app: Declared, next_id: Callable[[int], int]) -> None:
+        self._next_id = next_id
         self.shapers = {name: Shaper(kind) for name, kind in app.kinds.items()}
 
     def shape(self, entry: Entry, parent: Decision | None, now_us: int) -> None:
@@ -41,7 +40,7 @@ class Shaping:
         signal = entry.signal
         if signal is None:
             return
-        decision, entry.value = self.shapers[signal.kind].shape(signal, self._ids.next(now_us), now_us)
+        decision, entry.value = self.shapers[signal.kind].shape(signal, self._next_id(now_us), now_us)
         if parent is not None:
             decision = msgspec.structs.replace(
                 decision,

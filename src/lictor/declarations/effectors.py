@@ -15,7 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class EffectFailed(LictorError):  # noqa: N818 - reads as what happened
+class EffectFailed(LictorError):
     """The effect certainly did not happen.
 
     Raise it in an effector to say so; any other exception of an effector that is not idempotent leaves the action in doubt.
@@ -198,7 +198,7 @@ def report(
     code: str | None = None,
     value: Any = None,
     settled: dict[Balance, Amount] | None = None,
-) -> Report:  # noqa: A002 - the word users know
+) -> Report:
     """News of an action from the world, for `node.resolve`, reconcile and cancel.
 
     Raises:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lictor.app import App
 from lictor.capacity.rates import TokenBucket
+from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code
 from lictor.journal.open import Open
 from lictor.journal.port import Act, Answer, Close, Progress, Start, StartItem, Undo, Verb
 from lictor.journal.rules import halted
 from lictor.journal.state import State
-from lictor.lifecycle import ActionState, DecisionState, Event
+from lictor.lifecycle import ActionState, Event
 from lictor.records import Decision, Lease, Outcome, Plan, Take
 from lictor.runtime.clock import Clock
 from lictor.runtime.randomness import Randomness
@@ -49,7 +49,7 @@ class Executor:
 
     def __init__(
         self,
-        app: App,
+        app: Declared,
         clock: Clock,
         randomness: Randomness,
         wake: Callable[[], None],

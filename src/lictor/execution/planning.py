@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import Draft, PlanDraft, ResultOf
 from lictor.errors import DeclarationError
 from lictor.records import Action, Plan
@@ -18,7 +18,7 @@ ACTIONS_MAX = 10_000
 class Planner:
     """Runs the plan functions of one App."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Declared) -> None:
         self._app = app
 
     def plan(self, kind: str, value: Any) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.journal.port import Verb
 from lictor.journal.state import State
 from lictor.records import Decision, Outcome
@@ -11,7 +11,7 @@ from lictor.records import Decision, Outcome
 class Learner:
     """Scores and lessons."""
 
-    def __init__(self, app: App, learn_every_s: float) -> None:
+    def __init__(self, app: Declared, learn_every_s: float) -> None:
         self._app = app
         self._every_us = int(learn_every_s * 1e6)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, LictorError
 from lictor.journal.port import Quarantine, Verb
@@ -38,7 +38,7 @@ class Intake:
 
     def __init__(
         self,
-        app: App,
+        app: Declared,
         ids: Ids,
         waiting_max: int,
         shed_every_s: float,

@@ -13,7 +13,7 @@ class Randomness:
 
     def __init__(self, seed: int | str | None = None) -> None:
         self._seeded = seed is not None
-        self._random = random.Random(seed)  # noqa: S311 - jitter and sampling; secrets use `bytes`
+        self._random = random.Random(seed)
 
     def uniform(self, low: float, high: float) -> float:
         """A float between the two."""

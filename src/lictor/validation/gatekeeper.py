@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lictor.app import App
 from lictor.declarations.budgets import scope_of
+from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Answer, Gate
 from lictor.errors import Code, LictorError
 from lictor.records import Approval, Decision, Halt, Read, Reservation, Result, Ruling, Take, Verdict
@@ -57,7 +57,7 @@ class Case:
 class Gatekeeper:
     """The gates of one App."""
 
-    def __init__(self, app: App, amend: dict[str, Amend]) -> None:
+    def __init__(self, app: Declared, amend: dict[str, Amend]) -> None:
         self._app = app
         self._amend = amend
         self._enforced = {name: tuple(g for g in gates if not g.shadow) for name, gates in app.gates.items()}

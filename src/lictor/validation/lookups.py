@@ -1,12 +1,13 @@
 """Asks the declared questions about a decision before its gates run: with slots, a time-out, and never past the deadline. What fails is
-an answer too: gates that read it refuse (`LOOKUP_FAILED`)."""
+an answer too: gates that read it refuse (`LOOKUP_FAILED`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Lookup
 
 from .snapshot import LookupFailure
@@ -15,7 +16,7 @@ from .snapshot import LookupFailure
 class Lookups:
     """The lookups of one App."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Declared) -> None:
         self._of_kind = {name: tuple(q for q in app.lookups.values() if name in q.kinds) for name in app.kinds}
         self._slots = {name: asyncio.Semaphore(lookup.slots) for name, lookup in app.lookups.items()}
 

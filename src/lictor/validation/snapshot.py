@@ -12,7 +12,7 @@ from lictor.records import Adjustment, Amount, Decision, Read
 T = TypeVar("T")
 
 
-class ReadRefused(LictorError):  # noqa: N818 - the gate that reads it fails closed
+class ReadRefused(LictorError):
     """What a gate wanted to read is missing or too old."""
 
     def __init__(self, refusal: Code, **seen: Any) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
 
-from lictor.app import App
+from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code
 from lictor.journal.open import Open
@@ -28,11 +27,12 @@ class Validator:
 
     def __init__(
         self,
-        app: App,
+        app: Declared,
         amend: dict[str, Amend],
         value_of: Callable[[Decision], Any],
         score: Callable[[str, str], float],
         ready: Callable[[Entry], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self.app = app
         self.gatekeeper = Gatekeeper(app, amend)
@@ -41,11 +41,11 @@ class Validator:
         self._lookups = Lookups(app)
         self._value_of = value_of
         self._ready = ready
+        self._spawn = spawn
         self._state: State | None = None
         self._again: list[int] = []
         self._due: list[tuple[int, int]] = []
         self._refer: list[Refer] = []
-        self._asking: set[asyncio.Task[None]] = set()
 
     def recover(self, state: State) -> None:
         """Take up held and deferred decisions."""
@@ -65,19 +65,12 @@ class Validator:
         decision = entry.decision
         if decision is None or entry.answers is not None or not self._lookups.needed(decision.kind):
             return False
-        task = asyncio.get_running_loop().create_task(self._ask(entry, decision, (decision.deadline_us - now_us) / 1e6))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._spawn(self._ask(entry, decision, (decision.deadline_us - now_us) / 1e6))
         return True
 
     async def _ask(self, entry: Entry, decision: Decision, left_s: float) -> None:
         entry.answers = await self._lookups.ask(decision.kind, entry.value, left_s)
         self._ready(entry)
-
-    def stop(self) -> None:
-        """Stop asking; what was asked about is decided on after the next start, or was never acknowledged."""
-        for task in self._asking:
-            task.cancel()
 
     # -- gates ----------------------------------------------------------------------------------------------------
 

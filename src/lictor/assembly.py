@@ -1,0 +1,60 @@
+"""Builds the pipeline of one node from its declarations and its seams. Imports all six stages and runs none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lictor.config import Settings
+from lictor.decisions.shaping import Shaping
+from lictor.declarations.declared import Declared
+from lictor.entry import Entry
+from lictor.execution.executor import Executor
+from lictor.feedback.learner import Learner
+from lictor.inputs.intake import Intake
+from lictor.journal.port import Journal
+from lictor.monitoring.monitor import Monitor
+from lictor.pipeline import Pipeline
+from lictor.runtime.clock import Clock
+from lictor.runtime.ids import Ids
+from lictor.runtime.randomness import Randomness
+from lictor.validation.validator import Validator
+
+
+def assemble(
+    app: Declared,
+    journal: Journal,
+    settings: Settings,
+    clock: Clock,
+    randomness: Randomness,
+    ids: Ids,
+    *,
+    wake: Callable[[], None],
+    spawn: Callable[[Coroutine[Any, Any, None]], None],
+) -> Pipeline:
+    """The stages, each given only what it needs, and the pipeline that drives them."""
+    answered: list[Entry] = []
+
+    def ready(entry: Entry) -> None:
+        answered.append(entry)
+        wake()
+
+    decisions = Shaping(app, ids.next)
+    feedback = Learner(app, settings.learn_every_s)
+    amend = {name: shaper.amended for name, shaper in decisions.shapers.items()}
+    validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)
+    validation.gatekeeper.durability = journal.durability
+    execution = Executor(app, clock, randomness, wake, backlog_max=settings.backlog_max, value_of=decisions.value)
+    inputs = Intake(app, ids, settings.waiting_max, settings.shed_every_s, lambda _source: None)
+    return Pipeline(
+        journal,
+        clock,
+        inputs,
+        decisions,
+        validation,
+        execution,
+        Monitor(),
+        feedback,
+        settings.turn_max,
+        answered=answered,
+    )
