@@ -18,8 +18,8 @@ from lictor.desks.trading.sizing import learned_multiplier
 class LearnedEdge:
     """Discounted sums over the signals whose horizon has passed; frozen, so that an adjustment can record it whole."""
 
-    decay: float = 0.98
-    prior_bps: float = 3.0
+    decay: float = 0.99
+    prior_bps: float = 15.0
     stated: float = 0.0
     realised: float = 0.0
     squares: float = 0.0
@@ -44,7 +44,7 @@ class LearnedEdge:
 
     @property
     def ratio(self) -> float:
-        """The ratio g = (realised + prior) / (stated + prior): 1 at the start, below 1 where less came than was stated."""
+        """The ratio (realised + prior) / (stated + prior): 1 at the start, below 1 where less came than was stated."""
         return (self.realised + self.prior_bps) / (self.stated + self.prior_bps)
 
     @property

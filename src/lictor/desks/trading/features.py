@@ -141,9 +141,8 @@ class FeatureStream:
         middle = mid(book.bids, book.asks) if book is not None else None
         features = None
         if middle is None:
-            self._mids.extend(
-                list(self._mids)[-1:]
-            )  # a book without a mid keeps the last one, so that returns keep their span
+            # a book without a mid keeps the last one, so that returns keep their span
+            self._mids.extend(list(self._mids)[-1:])
         elif book is not None:
             if self._mids:
                 self._volatility = self._volatility.update(math.log(middle / self._mids[-1]))
