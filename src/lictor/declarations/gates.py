@@ -39,8 +39,11 @@ _ALLOW = Answer("allow")
 
 def allow(*budgets: Reserve | TakeTokens, priority: int | None = None) -> Answer:
     """Nothing against it; with what it needs of budgets, and for a priority gate the class."""
-    if not budgets and priority is None:
-        return _ALLOW
+    if priority is None:
+        if not budgets:
+            return _ALLOW
+        if len(budgets) == 1 and type(budgets[0]) is Reserve:  # by far the most frequent
+            return Answer("allow", None, None, budgets)
     reserves = tuple(b for b in budgets if isinstance(b, Reserve))
     return Answer(
         "allow", None, None, reserves, tuple(b for b in budgets if isinstance(b, TakeTokens)), priority=priority
