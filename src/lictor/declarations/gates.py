@@ -42,8 +42,8 @@ def allow(*budgets: Reserve | TakeTokens, priority: int | None = None) -> Answer
     if priority is None:
         if not budgets:
             return _ALLOW
-        if len(budgets) == 1 and type(budgets[0]) is Reserve:  # by far the most frequent
-            return Answer("allow", None, None, budgets)
+        if len(budgets) == 1 and isinstance(only := budgets[0], Reserve):  # by far the most frequent
+            return Answer("allow", None, None, (only,))
     reserves = tuple(b for b in budgets if isinstance(b, Reserve))
     return Answer(
         "allow", None, None, reserves, tuple(b for b in budgets if isinstance(b, TakeTokens)), priority=priority
