@@ -47,9 +47,9 @@ class Replay:
             if placed.matches:
                 self._on_trade(event.at_us, placed.matches)
 
-    def order_of(self, book_id: int) -> int:
-        """The number of the captured order with that id in the book, -1 if it is not one. Slow."""
-        return self._book_ids.index(book_id) if book_id in self._book_ids else -1
+    def orders(self) -> dict[int, int]:
+        """The numbers of the captured orders placed so far, by their ids in the book."""
+        return {book_id: order for order, book_id in enumerate(self._book_ids) if book_id}
 
 
 def replay_all(capture: Capture) -> dict[str, Any]:
@@ -58,9 +58,10 @@ def replay_all(capture: Capture) -> dict[str, Any]:
     replay = Replay(capture, OrderBook(), lambda at_us, matches: trades.extend((at_us, match) for match in matches))
     replay.run_to(capture.ends_at_us)
     made = {}
+    order_of = replay.orders()
     digest = hashlib.sha256()
     for at_us, match in trades:
-        maker, taker = replay.order_of(match.maker_id), replay.order_of(match.taker_id)
+        maker, taker = order_of[match.maker_id], order_of[match.taker_id]
         pair = (taker, maker) if match.side == BUY else (maker, taker)
         made[pair] = (match.price, match.qty)
         digest.update(f"{at_us} {pair} {match.price} {match.qty}\n".encode())
