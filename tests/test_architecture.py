@@ -111,6 +111,11 @@ VIOLATIONS = {
     "runtime imports records": (TREE, {"runtime/x.py": "import lictor.records"}),
     "errors import anything": (TREE, {"errors.py": "import lictor.records"}),
     "the pipeline imports the node": (TREE, {"node.py": "", "pipeline.py": "import lictor.node"}),
+    "the pipeline imports what assembles it": (TREE, {"pipeline.py": "import lictor.assembly"}),
+    "what assembles imports what steers": (TREE, {"assembly.py": "import lictor.steering"}),
+    "an entry imports a stage": (TREE, {"entry.py": "import lictor.validation"}),
+    "an entry imports a declaration": (TREE, {"entry.py": "import lictor.declarations"}),
+    "the app imports an entry": (APP, {"app.py": "import lictor.entry"}),
     "the pipeline imports the app": (TREE, {"app.py": "", "pipeline.py": "import lictor.app"}),
     "the node imports a surface": (TREE, {"node.py": "import lictor.surfaces"}),
     "a surface imports a desk": (TREE, {"surfaces/x.py": "import lictor.desks"}),
@@ -126,6 +131,10 @@ VIOLATIONS = {
     "the pipeline opens the memory store": (
         STORES,
         {"journal/memory.py": "", "pipeline.py": "import lictor.journal.memory"},
+    ),
+    "what assembles opens the memory store": (
+        STORES,
+        {"journal/memory.py": "", "assembly.py": "import lictor.journal.memory"},
     ),
     "a stage opens the SQLite store": (
         STORES,
@@ -152,6 +161,7 @@ VIOLATIONS = {
     "capacity takes a lock": (PURE, {"capacity/x.py": "from threading import Lock"}),
     "capacity reads a database": (PURE, {"capacity/x.py": "import sqlite3"}),
     "a surface performs an effect": (EFFECTS, {"execution/x.py": "", "surfaces/x.py": "import lictor.execution.x"}),
+    "what steers performs an effect": (EFFECTS, {"execution/x.py": "", "steering.py": "import lictor.execution.x"}),
     "the app performs an effect": (EFFECTS, {"app.py": "import lictor.execution"}),
     "a desk imports a record from where it is defined": (DESKS, {"desks/x.py": "from lictor.records import Decision"}),
     "a desk imports a store": (DESKS, {"journal/memory.py": "", "desks/trading/x.py": "import lictor.journal.memory"}),
@@ -175,12 +185,15 @@ def test_what_the_design_allows_is_allowed(spoil):
             "declarations/x.py": "import lictor.records, lictor.errors",
             "app.py": "import lictor.declarations, lictor.records, lictor.errors",
             "pipeline.py": "\n".join(f"import lictor.{stage}" for stage in sorted(STAGES)),
-            "node.py": "import lictor.app, lictor.pipeline, lictor.journal.memory, lictor.journal.sqlite.x",
+            "node.py": "import lictor.assembly, lictor.steering, lictor.journal.memory, lictor.journal.sqlite.x",
             "journal/port.py": "import lictor.records, lictor.errors",
             "journal/memory.py": "import lictor.journal.port",
             "journal/sqlite/x.py": "import lictor.journal.port, sqlite3",
             "validation/x.py": "import lictor.capacity, lictor.journal.port\nfrom lictor.runtime.probe import *",
-            "execution/x.py": "import lictor.runtime, lictor.lifecycle",
+            "execution/x.py": "import lictor.runtime, lictor.lifecycle, lictor.journal.open, lictor.journal.rules",
+            "feedback/x.py": "import lictor.entry, lictor.journal.state",
+            "assembly.py": "\n".join(f"import lictor.{stage}" for stage in sorted(STAGES)),
+            "steering.py": "import lictor.app, lictor.pipeline, lictor.journal.port",
             "surfaces/x.py": "import lictor.node",
             "desks/x.py": "import lictor\nfrom lictor import testing\nfrom lictor.desks import trading",
             "testing/x.py": "import lictor.node, lictor.journal.memory, lictor.execution.x",
@@ -190,8 +203,8 @@ def test_what_the_design_allows_is_allowed(spoil):
     assert found == {}
 
 
-def test_only_the_pipeline_imports_all_six_stages():
+def test_only_the_pipeline_and_what_assembles_it_import_all_six_stages():
     graph = grimp.build_graph("lictor", cache_dir=None)
-    for module in graph.modules - {"lictor.pipeline"}:
+    for module in graph.modules - {"lictor.pipeline", "lictor.assembly"}:
         imported = {name.split(".")[1] for name in graph.find_modules_directly_imported_by(module) if "." in name}
         assert not imported >= STAGES, module

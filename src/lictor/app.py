@@ -1,5 +1,7 @@
-"""Where a user declares kinds, sources, gates, budgets, effectors, plans and lessons. An App holds no state of a run: it can be built twice
-and given to any number of nodes, real or simulated. Mistakes raise `DeclarationError` while it is built.
+"""Where a user declares kinds, sources, gates, budgets, effectors, plans and lessons.
+
+An App holds no state of a run: it can be built twice and given to any number of nodes, real or simulated. Mistakes
+raise `DeclarationError` while it is built.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class App(Declared):
         made = Source(name, names, tuple(tenants) if tenants is not None else None, priority, quality, demote_below)
         return self._add(self.sources, name, made, "source")
 
-    def decision(
+    def decision(  # noqa: PLR0913 - each is a declaration of its own
         self,
         *,
         name: str | None = None,
@@ -212,7 +214,7 @@ class App(Declared):
 
     # -- execution and feedback -----------------------------------------------------------------------------------
 
-    def effector(
+    def effector(  # noqa: PLR0913 - each is a declaration of its own
         self,
         *,
         idempotent: bool,
@@ -230,7 +232,7 @@ class App(Declared):
             raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
 
         def declare(perform: Callable[Concatenate[Call, P], Awaitable[R] | R]) -> Effector[P, R]:
-            called = name or getattr(perform, "__name__", "effector")
+            called = name or str(getattr(perform, "__name__", "effector"))
             made: Effector[P, R] = Effector(
                 called,
                 perform,
@@ -244,7 +246,9 @@ class App(Declared):
                 poll_after_s,
                 inspect.iscoroutinefunction(perform),
             )
-            return self._add(self.effectors, called, made, "effector")
+            declared: Effector[..., Any] = made
+            self._add(self.effectors, called, declared, "effector")
+            return made
 
         return declare
 

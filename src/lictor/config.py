@@ -9,7 +9,10 @@ from lictor.errors import DeclarationError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a node runs. The three trade-offs of DESIGN section 4 are settings here: `durability` is speed against correctness."""
+    """How a node runs. The three trade-offs of DESIGN section 4 are settings here.
+
+    `durability` is speed against correctness.
+    """
 
     #: What an acknowledgement survives: `memory` nothing, `journal` a crash of the process, `sync` a loss of power.
     durability: str = "sync"

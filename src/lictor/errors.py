@@ -100,7 +100,7 @@ class DeniedError(LictorError):
     code = "DENIED"
 
 
-class InvariantViolation(LictorError):  # noqa: N818 - the word that DESIGN and the tests use
+class InvariantViolation(LictorError):
     """A promise of the engine is broken."""
 
     code = "INVARIANT"

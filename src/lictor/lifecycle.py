@@ -1,7 +1,7 @@
-"""The one transition table: state x event -> next state, what happens to the reservation, which history record is written.
+"""The one transition table: state x event -> next state, what becomes of the reservation, the record in history.
 
-The code below, the diagram in docs/ARCHITECTURE.md (`mermaid`) and the state machine that Hypothesis drives all come from
-`DECISION` and `ACTION`. What is not listed raises `LifecycleError`; nothing else in the engine decides a state.
+The code below, the diagram in docs/ARCHITECTURE.md (`mermaid`) and the state machine that Hypothesis drives all come
+from `DECISION` and `ACTION`. What is not listed raises `LifecycleError`; nothing else in the engine decides a state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The six stages in order, once a turn: what arrived and what happened since the last commit, as one batch in one transaction.
+"""The six stages in order, once a turn: all that arrived and happened since the last commit, in one transaction.
 
     1 inputs      a signal is trusted, or not
     2 decisions   it becomes a typed decision
@@ -7,7 +7,8 @@
     5 monitoring  sees the turn
     6 feedback    learns from outcomes; the next verdict reads it
 
-Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned. Stages never call each other.
+Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned. Stages never call each
+other.
 """
 
 from __future__ import annotations

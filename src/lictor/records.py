@@ -1,7 +1,10 @@
-"""The frozen records of DESIGN section 1. Each is owned by the stage that emits it and never edited: news is a new record.
+"""The frozen records of DESIGN section 1.
 
-Times are whole microseconds of the wall clock (`_us`); amounts are integers in minor units or `Decimal`, never floats.
-All are msgspec structs with a stable field order, because the journal stores them as arrays: append fields, never reorder.
+Each is owned by the stage that emits it and never edited: news is a new record.
+
+Times are whole microseconds of the wall clock (`_us`); amounts are integers in minor units or `Decimal`, never
+floats. All are msgspec structs with a stable field order, because the journal stores them as arrays: append fields,
+never reorder.
 """
 
 from __future__ import annotations
@@ -69,7 +72,8 @@ class Signal(Record, frozen=True, kw_only=True):
 class Decision(Record, frozen=True, kw_only=True):
     """2 decisions: a typed, immutable statement of what is wanted.
 
-    `payload` is deterministic JSON; `digest` is SHA-256 over tenant, kind, version and payload and is the content's identity.
+    `payload` is deterministic JSON; `digest` is SHA-256 over tenant, kind, version and payload and is the content's
+    identity.
     """
 
     id: int
@@ -97,7 +101,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
 
 class Read(Record, frozen=True):
-    """Evidence: one thing that a gate read, as its value where that is small, else as a version that the journal can give back."""
+    """Evidence: one thing that a gate read, by value where that is small, else by a version that the journal keeps."""
 
     name: str
     version: str | None = None
@@ -161,17 +165,18 @@ class Action(Record, frozen=True):
 
     effector: str
     args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    kwargs: dict[str, Any] = {}
     #: Ordinals of actions of the same plan that must have succeeded before this one starts.
     after: tuple[int, ...] = ()
     #: Arguments that are results of earlier actions: position or keyword -> ordinal.
-    inputs: dict[str, int] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    inputs: dict[str, int] = {}
 
 
 class Plan(Record, frozen=True):
     """4 execution: the actions that an admitted decision becomes.
 
-    `rule` is how the decision's outcome follows from its actions': `all`, `quorum` (of `quorum`), or `all_or_compensate`.
+    `rule` is how the decision's outcome follows from its actions': `all`, `quorum` (of `quorum`), or
+    `all_or_compensate`.
     """
 
     actions: tuple[Action, ...]
@@ -198,7 +203,7 @@ class Report(Record, frozen=True, kw_only=True):
     result: str | None = None
     code: str | None = None
     value: Any = None
-    settled: dict[str, Amount] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    settled: dict[str, Amount] = {}
     at_us: int | None = None
 
 
@@ -223,7 +228,7 @@ class Lesson(Record, frozen=True, kw_only=True):
     subject: str
     at_us: int
     decision: int | None = None
-    values: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each instance
+    values: dict[str, Any] = {}
 
 
 class Adjustment(Record, frozen=True, kw_only=True):

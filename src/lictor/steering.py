@@ -1,4 +1,7 @@
-"""How people and the world steer a running node: approve, cancel, halt, resume, set limits, bring reports. Each is one durable request."""
+"""How people and the world steer a running node: approve, cancel, halt, resume, set limits, bring reports.
+
+Each is one durable request.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +83,9 @@ class Steering:
         return work is None
 
     async def halt(self, scope: str = "all", *, by: str, reason: str = "", reduce_only: bool = False) -> None:
-        """Stop all starts in a scope: `all`, or `kind:`, `source:`, `tenant:`, `effector:` and a name. In effect when this returns, and in
-        memory before (I12).
+        """Stop all starts in a scope: `all`, or `kind:`, `source:`, `tenant:`, `effector:` and a name.
+
+        In effect when this returns, and in memory before (I12).
         """
         check_scope(scope)
         mode = "reduce_only" if reduce_only else "halted"
@@ -102,7 +106,10 @@ class Steering:
     async def set_limit(
         self, budget: str, limit: Amount, *, scope: str = "all", by: str, reset_latch: bool = False
     ) -> None:
-        """Change the limit of a balance's scope from now on, and with `reset_latch` lift the latch that an overrun set."""
+        """Change the limit of a balance's scope from now on.
+
+        And with `reset_latch` lift the latch that an overrun set.
+        """
         declared = self.app.balances.get(budget)
         if declared is None:
             raise NotFoundError(f"no balance {budget!r}; there are: {', '.join(self.app.balances)}")
@@ -111,7 +118,9 @@ class Steering:
         )
 
     async def resolve(self, where: int | str, news: Report, *, ordinal: int = 0, by: str = "world") -> bool:
-        """Bring news of an action: from a webhook or stream by the world's `ref`, or from a person by the decision's id.
+        """Bring news of an action: from a webhook or stream by the world's `ref`.
+
+        Or from a person by the decision's id.
 
         Returns:
             False when the report was known or the action had ended.
@@ -135,8 +144,10 @@ class Steering:
 
 
 def check_scope(scope: str) -> None:
-    """Raises:
-    DeclarationError: the scope is none that a halt can have.
+    """Refuse what no halt can have as its scope.
+
+    Raises:
+        DeclarationError: it is none.
     """
     kind, _, name = scope.partition(":")
     if scope != "all" and not (kind in {"kind", "source", "tenant", "effector"} and name):

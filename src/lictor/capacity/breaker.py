@@ -1,7 +1,8 @@
 """A breaker that stops retries before it ever stops first tries. Pure; time is passed in.
 
-It opens when at least `calls_min` of the last `window` results are known and more than `failures_max` of them failed, and closes again when
-the share falls below half of that. While open no retry is made; first tries go on and are its probes, so it needs no half-open state.
+It opens when at least `calls_min` of the last `window` results are known and more than `failures_max` of them failed,
+and closes again when the share falls below half of that. While open no retry is made; first tries go on and are its
+probes, so it needs no half-open state.
 """
 
 from __future__ import annotations

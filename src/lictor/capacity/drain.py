@@ -15,7 +15,10 @@ class DrainRate:
         self._at: float | None = None
 
     def note(self, completed: int, now: float, *, busy: bool) -> None:
-        """Completions since the last call; `busy` when all slots were taken, so that the rate is capacity and not demand."""
+        """Completions since the last call.
+
+        `busy` when all slots were taken, so that the rate is capacity and not demand.
+        """
         if self._at is not None and busy:
             elapsed = max(0.0, now - self._at)
             keep = 0.5 ** (elapsed / self.half_life_s)

@@ -1,7 +1,8 @@
 """The budget of extra attempts: retries and hedges. Pure.
 
-Each first attempt deposits `share` tokens, each extra attempt takes one; extra work is therefore at most `share` of first work plus the start
-balance, whatever fails (`research/overload.md` 1.4: rho * (1 + b) < 1 is the condition of escape). No token is no retry: nobody waits for one.
+Each first attempt deposits `share` tokens, each extra attempt takes one; extra work is therefore at most `share` of
+first work plus the start balance, whatever fails (`research/overload.md` 1.4: rho * (1 + b) < 1 is the condition of
+escape). No token is no retry: nobody waits for one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which ready work starts next: class, then weighted fair queueing over tenants, then earliest deadline. Pure.
 
-Start-time fair queueing (Goyal 1996, as in `research/overload.md` 1.3): each tenant has a virtual time that advances by cost / weight when it
-is served; the tenant with the smallest goes next; one that returns starts at the queue's own virtual time, so idling earns nothing.
-O(log tenants + log work) an operation.
+Start-time fair queueing (Goyal 1996, as in `research/overload.md` 1.3): each tenant has a virtual time that advances
+by cost / weight when it is served; the tenant with the smallest goes next; one that returns starts at the queue's own
+virtual time, so idling earns nothing. O(log tenants + log work) an operation.
 """
 
 from __future__ import annotations

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+#: Tokens; less than this is a rounding error.
+_ROUNDING = 1e-9
+
 
 class TokenBucket:
-    """Tokens that flow in at `per_s` up to `burst`. After a restart it starts empty, so a crash loop cannot multiply a rate."""
+    """Tokens that flow in at `per_s` up to `burst`.
+
+    After a restart it starts empty, so a crash loop cannot multiply a rate.
+    """
 
     __slots__ = ("_at", "_tokens", "burst", "per_s")
 
@@ -23,7 +29,7 @@ class TokenBucket:
         """How long until that many tokens are there; 0 when they are."""
         self._flow(now)
         short = count - self._tokens
-        return 0.0 if short <= 1e-9 else short / self.per_s
+        return 0.0 if short <= _ROUNDING else short / self.per_s
 
     def take(self, count: float, now: float) -> None:
         """Take tokens that `wait_s` found there."""

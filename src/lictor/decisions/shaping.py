@@ -1,7 +1,7 @@
 """From a trusted signal to a typed decision: what exactly is wanted, by when, and what identifies it. Pure.
 
-Identity (I10): `digest` is SHA-256 over tenant, kind, version and the deterministic JSON of the payload. A deadline is no content, because a
-caller that repeats a call computes a new one.
+Identity (I10): `digest` is SHA-256 over tenant, kind, version and the deterministic JSON of the payload. A deadline
+is no content, because a caller that repeats a call computes a new one.
 """
 
 from __future__ import annotations

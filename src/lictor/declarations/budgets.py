@@ -10,7 +10,8 @@ from typing import Any
 from lictor.errors import DeclarationError
 from lictor.records import Amount, Decision
 
-#: How a scope's name is found: "all", "tenant", "source", "kind", the name of a payload field, or a function of the payload.
+#: How a scope's name is found: "all", "tenant", "source", "kind", the name of a payload field, or a function of the
+#: payload.
 Per = str | Callable[[Any], str]
 Limit = Amount | Mapping[str, Amount] | Callable[[str], Amount]
 

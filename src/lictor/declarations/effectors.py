@@ -18,8 +18,8 @@ R = TypeVar("R")
 class EffectFailed(LictorError):
     """The effect certainly did not happen.
 
-    Raise it in an effector to say so; any other exception of an effector that is not idempotent leaves the action in doubt.
-    With `retry` the action may be tried again; `retry_after_s` is obeyed.
+    Raise it in an effector to say so; any other exception of an effector that is not idempotent leaves the action in
+    doubt. With `retry` the action may be tried again; `retry_after_s` is obeyed.
     """
 
     code = "EFFECT_FAILED"
@@ -81,7 +81,10 @@ class Call:
         self.settled: list[tuple[Balance, str | None, Amount]] = []
 
     def settle(self, balance: Balance, amount: Amount, *, scope: str | None = None) -> None:
-        """The true amount that this attempt used of a balance; may be negative on one that the decision did not reserve."""
+        """The true amount that this attempt used of a balance.
+
+        May be negative on one that the decision did not reserve.
+        """
         check_amount(amount, balance.name)
         self.settled.append((balance, scope, amount))
 
@@ -171,7 +174,10 @@ class Effector(Generic[P, R]):
     def reconcile(
         self, ask: Callable[Concatenate[Call, P], Awaitable[Report | None]]
     ) -> Callable[Concatenate[Call, P], Awaitable[Report | None]]:
-        """How to ask the world what became of an action: a report, or None when the world does not know either (yet)."""
+        """How to ask the world what became of an action.
+
+        A report, or None when the world does not know either (yet).
+        """
         self.asks = ask
         return ask
 
@@ -191,7 +197,7 @@ class Effector(Generic[P, R]):
 
 
 def report(
-    id: str,
+    id: str,  # noqa: A002 - the word of the record
     *,
     final: bool,
     result: str | None = None,

@@ -113,7 +113,10 @@ class Lookup(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adjustable:
-    """A number that lessons move and gates read, for each subject. It tightens at once and loosens only so fast (I20)."""
+    """A number that lessons move and gates read, for each subject.
+
+    It tightens at once and loosens only so fast (I20).
+    """
 
     name: str
     default: float

@@ -15,7 +15,10 @@ from lictor.records import Priority
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind and version. Every kind has a deadline: `expires_in_s` after it was received, unless the signal sets an earlier one."""
+    """One kind and version. Every kind has a deadline.
+
+    `expires_in_s` after it was received, unless the signal sets an earlier one.
+    """
 
     name: str
     type: type

@@ -17,7 +17,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the data-quality gate of a source checks; what fails goes to quarantine and counts against the quality score."""
+    """What the data-quality gate of a source checks.
+
+    What fails goes to quarantine and counts against the quality score.
+    """
 
     ranges: dict[str, Range] | None = None
     #: Older than this when it arrives (by `sent_us`) is stale.

@@ -1,1 +1,4 @@
-"""Stage 4, make it happen: a Verdict becomes a Plan, its Attempts and one Outcome. The only stage that touches an effector."""
+"""Stage 4, make it happen: a Verdict becomes a Plan, its Attempts and one Outcome.
+
+The only stage that touches an effector.
+"""

@@ -1,5 +1,6 @@
-"""What is due when: deadlines of waiting work, retries, polls, deferrals, approvals' time-outs. One heap; entries that no longer matter are
-skipped when they come up.
+"""What is due when: deadlines of waiting work, retries, polls, deferrals, approvals' time-outs.
+
+One heap; entries that no longer matter are skipped when they come up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Performs attempts: calls an effector under its time-out and says in one `News` what came of it. Knows nothing of the journal.
+"""Performs attempts: calls an effector under its time-out and says in one `News` what came of it.
+
+Knows nothing of the journal.
 
 Whatever an effector does maps to exactly one event in one place, `_told`: this is the closed set.
 """
@@ -25,7 +27,8 @@ from .work import Work
 class News(NamedTuple):
     """What came of an attempt, or of asking about one.
 
-    `event`: succeed, pend, fail (certainly no effect, final), retry (certainly no effect, may be tried again), unknown, give_back, or report.
+    `event`: succeed, pend, fail (certainly no effect, final), retry (certainly no effect, may be tried again),
+    unknown, give_back, or report.
     """
 
     work: Work
@@ -125,7 +128,7 @@ class Attempts:
         args, kwargs = arguments(action, attempt.work.results()) if action.inputs else (action.args, action.kwargs)
         try:
             if effector.is_async:
-                result = await effector.perform(call, *args, **kwargs)  # type: ignore[misc]
+                result = await effector.perform(call, *args, **kwargs)
             else:
                 result = await self._lanes[effector.name].run(lambda: effector.perform(call, *args, **kwargs))
         except EffectFailed as failed:
@@ -180,7 +183,10 @@ class Attempts:
             raise InvariantViolation("I1", f"decision {found.decision.id} starts while {found.state}")
 
     def ask(self, work: Work, ordinal: int, question: Callable[..., Any], what: str) -> None:
-        """Ask the world about an action (`reconcile`), or to stop or undo it (`cancel`, `undo`); tells `report`, or `unknown` on no answer."""
+        """Ask the world about an action (`reconcile`), or to stop or undo it (`cancel`, `undo`).
+
+        Tells `report`, or `unknown` on no answer.
+        """
         fence = work.open.actions[ordinal].fence
         effector = what
         attempt = Attempt(work, ordinal, fence, _ASKING, self.call(work, ordinal, fence), self._clock.monotonic())

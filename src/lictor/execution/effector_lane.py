@@ -1,4 +1,7 @@
-"""One effector's capacity on this node: its free slots, its ready queue, its extra-work pool, its breaker, its drain rate."""
+"""One effector's capacity on this node.
+
+Its free slots, its ready queue, its extra-work pool, its breaker, its drain rate.
+"""
 
 from __future__ import annotations
 

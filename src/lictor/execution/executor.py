@@ -1,7 +1,7 @@
-"""The executor: queues admitted work, starts it when order, slots and rates allow, and turns what happens into verbs for the journal.
+"""The executor: admitted work starts when order, slots and rates allow; what happens becomes verbs for the journal.
 
-Reads the journal's open decisions, writes nothing itself: each turn of the pipeline asks it for verbs, has them committed, and tells it the
-answers; only then does an effect begin.
+Reads the journal's open decisions, writes nothing itself: each turn of the pipeline asks it for verbs, has them
+committed, and tells it the answers; only then does an effect begin.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Executor:
         self._state = state
         self._full_buckets = state.epoch <= 1
         for found in sorted(state.open.values(), key=lambda o: o.place):
-            recovered(self, found, at_us)
+            recovered(self, self.resolution, found, at_us)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
         """Plan an admitted decision, and start it in the admitting transaction if nothing is before it.
@@ -122,7 +122,7 @@ class Executor:
         lane = self.lanes[plan.actions[0].effector]
         if not lane.free or (lane.ready.size and lane.ready.ahead(decision.priority)):
             return False
-        key = self._lane_key(decision)
+        key = self.lane_key(decision)
         if key is not None and not self.order.free(key):
             return False
         if takes and not self._take(takes):
@@ -141,7 +141,7 @@ class Executor:
     def admitted(self, found: Open, *, started: bool) -> None:
         """The admission is durable: begin, or queue."""
         work = self.work[found.decision.id] = Work(found)
-        key = self._lane_key(found.decision)
+        key = self.lane_key(found.decision)
         at_head = key is None or self.order.enter(key, work)
         if started:
             self._begin(work, 0)
@@ -150,18 +150,17 @@ class Executor:
         if at_head:
             self.queue(work)
 
-    def _lane_key(self, decision: Decision) -> tuple[str, str] | None:
-        """The order lane of a decision; control kinds pass it, and a child with its parent's key runs in its parent's turn."""
+    def lane_key(self, decision: Decision) -> tuple[str, str] | None:
+        """The order lane of a decision.
+
+        Control kinds pass it, and a child with its parent's key runs in its parent's turn.
+        """
         if decision.order_key is None or self.app.kinds[decision.kind].control:
             return None
         parent = self.work.get(decision.parent) if decision.parent is not None else None
         if parent is not None and parent.open.decision.order_key == decision.order_key:
             return None
         return decision.tenant, decision.order_key
-
-    def lane_key(self, decision: Decision) -> tuple[str, str] | None:
-        """The order lane of a decision that is being recovered."""
-        return self._lane_key(decision)
 
     # -- queue and start ------------------------------------------------------------------------------------------
 

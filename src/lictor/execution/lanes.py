@@ -54,4 +54,4 @@ class OrderLanes:
         lane = self._lanes.get(work.key) if work.key is not None else None
         if lane is None or len(lane) == 1:
             return own
-        return min(own, min(w.open.decision.priority for w in lane))
+        return min(own, *(w.open.decision.priority for w in lane))

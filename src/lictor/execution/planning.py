@@ -1,4 +1,7 @@
-"""From drafts to a plan: ordinals, edges, results as inputs, plain arguments. Runs once, before the commit; nothing is re-planned."""
+"""From drafts to a plan: ordinals, edges, results as inputs, plain arguments.
+
+Runs once, before the commit; nothing is re-planned.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From news of attempts to events of actions, and from those to the decision's one outcome. Pure bookkeeping over `Work`."""
+"""From news of attempts to events of actions, and from those to the decision's one outcome.
+
+Pure bookkeeping over `Work`.
+"""
 
 from __future__ import annotations
 

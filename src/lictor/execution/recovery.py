@@ -1,24 +1,24 @@
-"""Taking up the open decisions of a journal after a restart: nothing is lost, and what may have begun is never assumed either way."""
+"""Taking up the open decisions of a journal after a restart.
+
+Nothing is lost, and what may have begun is never assumed either way.
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from lictor.errors import Code
 from lictor.journal.open import Open
 from lictor.journal.port import Act
 from lictor.lifecycle import ActionState, DecisionState, Event
 
+from .executing import Executing
+from .resolution import Resolution
 from .work import Work
-
-if TYPE_CHECKING:
-    from .executor import Executor
 
 #: Attempts that a crash cut off are made again at this pace, outside the pool of extra work.
 RECOVERY_PER_S = 200.0
 
 
-def recovered(executor: Executor, found: Open, at_us: int) -> None:
+def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: int) -> None:
     """Queue, poll, ask or wait, as the decision's state says."""
     if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
         return  # the pipeline keeps these
@@ -33,24 +33,24 @@ def recovered(executor: Executor, found: Open, at_us: int) -> None:
         work.undoing = [
             o for o, a in enumerate(found.actions) if a.state in {ActionState.SUCCEEDED, ActionState.COMPENSATING}
         ]
-        executor.resolution.resume_undo(work)
+        resolution.resume_undo(work)
         return
     for ordinal, action in enumerate(found.actions):
-        _action(executor, work, ordinal, action.state, at_us)
+        _action(executor, resolution, work, ordinal, action.state, at_us)
     if found.cancel_asked:
-        executor.resolution.cancel(work)
+        resolution.cancel(work)
     if at_head:
         executor.queue(work)
     executor.touch(work)
 
 
-def _declared(executor: Executor, found: Open) -> bool:
+def _declared(executor: Executing, found: Open) -> bool:
     plan = found.plan
     kinds, effectors = executor.app.kinds, executor.app.effectors
     return found.decision.kind in kinds and plan is not None and all(a.effector in effectors for a in plan.actions)
 
 
-def _action(executor: Executor, work: Work, ordinal: int, state: str, at_us: int) -> None:
+def _action(executor: Executing, resolution: Resolution, work: Work, ordinal: int, state: str, at_us: int) -> None:
     action = work.open.actions[ordinal]
     id_ = work.open.decision.id
     if state == ActionState.STARTED:
@@ -60,10 +60,10 @@ def _action(executor: Executor, work: Work, ordinal: int, state: str, at_us: int
     elif state in {ActionState.PENDING, ActionState.IN_DOUBT}:
         executor.agenda.add(at_us, "ask", id_, ordinal)
         if action.ref is not None:
-            executor.resolution.refs[action.ref] = (work, ordinal)
+            resolution.refs[action.ref] = (work, ordinal)
 
 
-def _cut_off(executor: Executor, work: Work, ordinal: int, at_us: int) -> None:
+def _cut_off(executor: Executing, work: Work, ordinal: int, at_us: int) -> None:
     """A crash cut the attempt off: its effect may have begun."""
     plan = work.open.plan
     effector = executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
@@ -75,5 +75,5 @@ def _cut_off(executor: Executor, work: Work, ordinal: int, at_us: int) -> None:
             Act(ordinal, Event.BACK_OFF, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash")
         )
     else:
-        next_us = at_us if effector.asks is not None else None
-        work.acts.append(Act(ordinal, Event.DOUBT, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash"))
+        ask_us = at_us if effector.asks is not None else None
+        work.acts.append(Act(ordinal, Event.DOUBT, fence, Code.TIMEOUT, next_us=ask_us, detail="cut off by a crash"))

@@ -1,12 +1,13 @@
 """What follows from news: retry within the budget of extra work, doubt, polling and asking, cancelling, undoing.
 
-In doubt is explicit (I8): an effector that is not idempotent is never called again for an action whose effect may have begun, until the world
-has said that it never saw it. Past the deadline the world is only asked, nothing is sent again.
+In doubt is explicit (I8): an effector that is not idempotent is never called again for an action whose effect may
+have begun, until the world has said that it never saw it. Past the deadline the world is only asked, nothing is sent
+again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lictor.capacity.extra_work import EXTRA_PER_ROOT_MAX, backoff_s
 from lictor.declarations.budgets import scope_of
@@ -17,13 +18,11 @@ from lictor.lifecycle import ActionState, Event
 from lictor.records import Amount, Report
 from lictor.runtime.randomness import Randomness
 
+from .agenda import What
 from .attempts import News
+from .executing import Executing
 from .progress import outcome_of
 from .work import Work
-
-if TYPE_CHECKING:
-    from .agenda import What
-    from .executor import Executor
 
 #: Events that a final report may carry.
 _REPORTED = {
@@ -38,7 +37,7 @@ _REPORTED = {
 class Resolution:
     """The part of the executor that decides what to do about each piece of news."""
 
-    def __init__(self, executor: Executor, randomness: Randomness) -> None:
+    def __init__(self, executor: Executing, randomness: Randomness) -> None:
         self._executor = executor
         self._randomness = randomness
         #: The world's names of pending actions.
@@ -80,7 +79,10 @@ class Resolution:
             self._undo_news(work, ordinal, news, at_us)
 
     def scope_of(self, work: Work, budget: str) -> str:
-        """The scope of a budget that a decision's settlements go to: the one it reserved from, else the one it falls into."""
+        """The scope of a budget that a decision's settlements go to.
+
+        The one it reserved from, else the one it falls into.
+        """
         for reservation in work.open.verdict.reservations:
             if reservation.budget == budget:
                 return reservation.scope
@@ -126,7 +128,10 @@ class Resolution:
         )
 
     def _no_retry(self, work: Work, effector: Effector[..., Any]) -> str | None:
-        """Why there is no extra attempt; takes a token from the pool and one from the root decision's share when there is."""
+        """Why there is no extra attempt.
+
+        Takes a token from the pool and one from the root decision's share when there is.
+        """
         lane = self._executor.lanes[effector.name]
         root = self._root(work)
         if lane.breaker.open or self._extra.get(root, 0) >= EXTRA_PER_ROOT_MAX or not lane.pool.withdraw():

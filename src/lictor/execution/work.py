@@ -1,4 +1,7 @@
-"""The volatile side of an open decision: what is ready, what runs, what is left. Rebuilt from the journal's state after a restart."""
+"""The volatile side of an open decision: what is ready, what runs, what is left.
+
+Rebuilt from the journal's state after a restart.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The only door. Signals wait here, bounded, for the next turn; each is then trusted, refused, or put into quarantine with its reason."""
+"""The only door. Signals wait here, bounded, for the next turn.
+
+Each is then trusted, refused, or put into quarantine with its reason.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,10 @@ class Intake:
         seen: dict[str, object],
         retry_after_s: float | None = None,
     ) -> None:
-        """Refuse without a record of its own: count it, answer at once. With `retry_after_s` it is shed, else refused."""
+        """Refuse without a record of its own: count it, answer at once.
+
+        With `retry_after_s` it is shed, else refused.
+        """
         if entry.signal is not None:
             self.shedding.count(entry.signal, code, now_us)
         result = Result.REFUSED if retry_after_s is None else Result.SHED

@@ -1,4 +1,7 @@
-"""Durable counts of what was shed: by second, source, kind and code, with one sample. Shedding costs microseconds and no row of its own."""
+"""Durable counts of what was shed: by second, source, kind and code, with one sample.
+
+Shedding costs microseconds and no row of its own.
+"""
 
 from __future__ import annotations
 

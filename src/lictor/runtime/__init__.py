@@ -1,1 +1,4 @@
-"""The seams: clock, ids, randomness, probe and offload. Everything nondeterministic enters here, so that a simulation can own it."""
+"""The seams: clock, ids, randomness, probe and offload.
+
+Everything nondeterministic enters here, so that a simulation can own it.
+"""

@@ -1,7 +1,7 @@
 """Time, as a thing that is passed in.
 
-Recorded times are whole microseconds of the wall clock; durations are seconds of a monotonic clock.
-No other file of the engine reads a clock, so a simulation or an accelerated run owns all of time by passing its own `Clock`.
+Recorded times are whole microseconds of the wall clock; durations are seconds of a monotonic clock. No other file of
+the engine reads a clock, so a simulation or an accelerated run owns all of time by passing its own `Clock`.
 """
 
 from __future__ import annotations

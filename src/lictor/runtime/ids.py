@@ -1,7 +1,8 @@
 """Identities of decisions: 63-bit integers that grow with time, so that they stay ordered in every index.
 
-Layout: 42 bits of milliseconds since 2020, 21 bits of a counter that starts anew each millisecond. A node never repeats one, because the
-last is never passed backwards, even when the wall clock goes back; nodes that share a journal draw disjoint ranges of the counter.
+Layout: 42 bits of milliseconds since 2020, 21 bits of a counter that starts anew each millisecond. A node never
+repeats one, because the last is never passed backwards, even when the wall clock goes back; nodes that share a
+journal draw disjoint ranges of the counter.
 """
 
 from __future__ import annotations

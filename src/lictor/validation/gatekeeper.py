@@ -1,12 +1,13 @@
 """Runs the gates of a decision and makes the verdict. Pure: reads a snapshot, writes nothing, and fails closed.
 
-Order: the engine's own checks (source, permission, halt, reduce-only), then the App's gates by family. The first deny ends the enforced
-gates; a hold lets the rest run, so that the approver sees everything; an amendment starts the gates again, at most three times.
+Order: the engine's own checks (source, permission, halt, reduce-only), then the App's gates by family. The first deny
+ends the enforced gates; a hold lets the rest run, so that the approver sees everything; an amendment starts the gates
+again, at most three times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,7 +58,7 @@ class Case:
 class Gatekeeper:
     """The gates of one App."""
 
-    def __init__(self, app: Declared, amend: dict[str, Amend]) -> None:
+    def __init__(self, app: Declared, amend: Mapping[str, Amend]) -> None:
         self._app = app
         self._amend = amend
         self._enforced = {name: tuple(g for g in gates if not g.shadow) for name, gates in app.gates.items()}
@@ -199,7 +200,7 @@ class Gatekeeper:
     def _ask(gate: Gate, value: Any, snapshot: Snapshot) -> Answer:
         """Fail closed: whatever a gate does instead of answering is a denial with a code."""
         try:
-            answer = gate.check(value, snapshot)
+            answer: object = gate.check(value, snapshot)
         except ReadRefused as refused:
             return Answer("deny", refused.refusal, refused.seen)
         except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes

@@ -1,5 +1,7 @@
-"""Asks the declared questions about a decision before its gates run: with slots, a time-out, and never past the deadline. What fails is
-an answer too: gates that read it refuse (`LOOKUP_FAILED`).
+"""Asks the declared questions about a decision before its gates run.
+
+With slots, a time-out, and never past the deadline. What fails is an answer too: gates that read it refuse
+(`LOOKUP_FAILED`).
 """
 
 from __future__ import annotations

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from lictor.declarations.budgets import Balance, scope_of
 from lictor.declarations.gates import Adjustable, Lookup, Readable, Reference
 from lictor.errors import Code, LictorError
 from lictor.records import Adjustment, Amount, Decision, Read
-
-T = TypeVar("T")
 
 
 class ReadRefused(LictorError):
@@ -27,6 +26,7 @@ class Loaded(Protocol):
     value: Any
     version: str
     at_us: int
+    read: Read
 
 
 class Sums(Protocol):
@@ -46,9 +46,20 @@ class Sums(Protocol):
 class World(Protocol):
     """All that snapshots of one batch share."""
 
-    references: dict[str, Any]
-    balances: dict[tuple[str, str], Any]
-    adjustments: dict[tuple[str, str], Adjustment]
+    @property
+    def references(self) -> Mapping[str, Loaded]:
+        """The last loaded version of each, by name."""
+        ...
+
+    @property
+    def balances(self) -> Mapping[tuple[str, str], Sums]:
+        """Sums of each scope of each balance."""
+        ...
+
+    @property
+    def adjustments(self) -> Mapping[tuple[str, str], Adjustment]:
+        """Adjustments in force, by name and subject."""
+        ...
 
     def score(self, source: str, name: str) -> float:
         """A source's score."""
@@ -70,7 +81,7 @@ class Snapshot:
         self.now_us = now_us
         self.reads: list[Read] = []
 
-    def __getitem__(self, item: Readable[T]) -> Any:
+    def __getitem__(self, item: Readable[Any]) -> Any:
         if isinstance(item, Reference):
             return self._reference(item)
         if isinstance(item, Adjustable):

@@ -1,8 +1,8 @@
-"""The stage: lookups, gates, the limits that a reservation needs, and the decisions that wait for a person or a time."""
+"""The stage: lookups, gates, limits of what is reserved, and the decisions that wait for a person or a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
@@ -28,7 +28,7 @@ class Validator:
     def __init__(
         self,
         app: Declared,
-        amend: dict[str, Amend],
+        amend: Mapping[str, Amend],
         value_of: Callable[[Decision], Any],
         score: Callable[[str, str], float],
         ready: Callable[[Entry], None],
@@ -102,7 +102,10 @@ class Validator:
         entry.decision, entry.value, entry.verdict = ruled
 
     def limits(self, entry: Entry, now_us: int) -> list[Verb]:
-        """The limits of scopes that this admission reserves from and that the journal does not know, or knows otherwise."""
+        """The limits of scopes that this admission reserves from and that the journal does not know.
+
+        Or knows otherwise.
+        """
         verdict, state = entry.verdict, self._state
         if verdict is None or state is None or not verdict.reservations:
             return []

@@ -1,0 +1,53 @@
+"""What resolution and recovery know of the executor that they work for; a protocol, so that neither imports it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from lictor.declarations.declared import Declared
+from lictor.records import Decision
+from lictor.runtime.clock import Clock
+
+from .agenda import Agenda
+from .attempts import Attempts
+from .effector_lane import EffectorLane
+from .lanes import OrderLanes
+from .work import Work
+
+
+class Executing(Protocol):
+    """The executor of one node, as its parts see it."""
+
+    app: Declared
+    clock: Clock
+    agenda: Agenda
+    attempts: Attempts
+    lanes: dict[str, EffectorLane]
+    order: OrderLanes
+    work: dict[int, Work]
+    undeclared: set[int]
+    recovering: int
+
+    def value_of(self, decision: Decision, /) -> Any:
+        """The payload of a stored decision as a value of its kind's type."""
+        ...
+
+    def lane_key(self, decision: Decision) -> tuple[str, str] | None:
+        """The order lane that a decision belongs into."""
+        ...
+
+    def act(self, work: Work, ordinal: int, event: str, **fields: Any) -> None:
+        """Note an event of an action for this turn."""
+        ...
+
+    def queue(self, work: Work) -> None:
+        """Put what is ready into the queues of its effectors."""
+        ...
+
+    def touch(self, work: Work) -> None:
+        """Look at this decision in the next turn."""
+        ...
+
+    def halted(self, work: Work) -> bool:
+        """Whether a halt forbids this decision's starts."""
+        ...
