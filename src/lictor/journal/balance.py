@@ -1,7 +1,10 @@
-"""A balance: something limited that is reserved before an effect and settled after it. Pure arithmetic; the journal owns the one true copy.
+"""A balance: something limited that is reserved before an effect and settled after it. Pure arithmetic.
 
-Invariant I3, escrow (O'Neil 1986): no reservation commits unless settled + reserved <= limit. Lowering the limit only blocks new
-reservations. A settlement above its reservation is an overrun: it is booked, because it happened, and latches the scope.
+The journal owns the one true copy of each.
+
+Invariant I3, escrow (O'Neil 1986): no reservation commits unless settled + reserved <= limit. Lowering the limit only
+blocks new reservations. A settlement above its reservation is an overrun: it is booked, because it happened, and
+latches the scope.
 """
 
 from __future__ import annotations
@@ -49,25 +52,30 @@ class Balance:
         """
         sums = self.sums.get(window)
         if sums is None:
-            sums = self.sums[window] = [0, 0]
+            sums = self._new_window(window)
         if amount < 0 or sums[0] + sums[1] + amount > self.limit:
             raise InvariantViolation("I3", f"reserving {amount} with {self.room(window)} left of {self.limit}")
         sums[1] += amount
 
     def settle(self, held: Amount, used: Amount, window: int | None) -> bool:
         """Turn a held amount into the used one; True when that was an overrun, which latches the scope."""
-        sums = self.sums.setdefault(window, [0, 0])
+        sums = self.sums.get(window)
+        if sums is None:
+            sums = self._new_window(window)
         sums[0] += used
         sums[1] -= held
         if sums[1] < 0:
             raise InvariantViolation("I3", f"released {held}, more than was reserved")
-        overrun = used > held and sums[0] + sums[1] > self.limit or used > held > 0
+        overrun = used > held and (held > 0 or sums[0] + sums[1] > self.limit)
         if overrun:
             self.latched = True
         return overrun
 
-    def forget(self, before_us: int) -> None:
-        """Drop windows that ended before a time and hold nothing."""
-        if self.window_us is not None:
-            for start in [w for w, (_, held) in self.sums.items() if w is not None and w < before_us and not held]:
+    def _new_window(self, window: int | None) -> list[Amount]:
+        """Sums for a window; those that ended before the one before it and hold nothing are forgotten (I17)."""
+        if self.window_us is not None and window is not None:
+            floor = window - self.window_us
+            for start in [w for w, (_, held) in self.sums.items() if w is not None and w < floor and not held]:
                 del self.sums[start]
+        sums = self.sums[window] = [0, 0]
+        return sums

@@ -1,7 +1,8 @@
-"""How a fact is stored: a compact body, and a payload kept apart so that it can be erased while the history stays provable.
+"""How a fact is stored: a compact body, and a payload apart, which can be erased while history stays provable.
 
-The body of an `Admit` leaves out the decision's content, the body of a `Close` the outcome's value: both go to the payload.
-The leaf of a fact is SHA-256(event || body || SHA-256(salt || payload)); a commit's chain is SHA-256(previous chain || its leaves) (I14).
+The payload of an `Admit` is the decision's content, of a `Close` the outcome's value, of a `Refer` the reference's
+value. The leaf of a fact is SHA-256(event || body || payload digest); the payload digest is SHA-256(salt || payload),
+or 32 zero bytes where there is no payload. A commit's chain is SHA-256(previous chain || its leaves) (I14).
 """
 
 from __future__ import annotations
@@ -15,32 +16,74 @@ from lictor.errors import JournalDamagedError
 from . import port
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_replace = msgspec.structs.replace
 
-#: event name <-> verb type; names are stored, so they never change.
+#: event name <-> verb type; names are stored, so they never change. `resume` is the `Admit` of a held or deferred
+#: decision.
 EVENTS: dict[str, type[port.Verb]] = {
-    "admit": port.Admit, "start": port.Start, "progress": port.Progress, "close": port.Close, "undo": port.Undo,
-    "approve": port.Approve, "cancel": port.Cancel, "halt": port.SetHalt, "limit": port.SetLimit, "learn": port.Learn,
-    "quarantine": port.Quarantine, "shed": port.Shed, "refer": port.Refer, "declare": port.Declare, "epoch": port.Epoch,
+    "admit": port.Admit,
+    "start": port.Start,
+    "progress": port.Progress,
+    "close": port.Close,
+    "undo": port.Undo,
+    "approve": port.Approve,
+    "cancel": port.Cancel,
+    "halt": port.SetHalt,
+    "limit": port.SetLimit,
+    "learn": port.Learn,
+    "quarantine": port.Quarantine,
+    "shed": port.Shed,
+    "refer": port.Refer,
+    "declare": port.Declare,
+    "epoch": port.Epoch,
+    "resume": port.Admit,
 }
-NAMES: dict[type[port.Verb], str] = {verb: name for name, verb in EVENTS.items()}
+NAMES: dict[type[port.Verb], str] = {verb: name for name, verb in EVENTS.items() if name != "resume"}
 _DECODERS = {name: msgspec.msgpack.Decoder(verb).decode for name, verb in EVENTS.items()}
+_PREFIXES = {name: name.encode() for name in EVENTS}
+
+NO_PAYLOAD = bytes(32)
+#: What the first commit is chained to.
+GENESIS = bytes(32)
+SALT_BYTES = 16
 
 
-def encode(verb: port.Verb) -> tuple[str, bytes, bytes]:
-    """(event name, body, payload) of a fact."""
-    if type(verb) is port.Admit:
-        d = verb.decision
+def encode(verb: port.Verb) -> tuple[bytes, bytes]:
+    """(body, payload) of a fact."""
+    kind = type(verb)
+    if kind is port.Admit:
+        d = verb.decision  # type: ignore[attr-defined]
         bare = (
-            d.id, d.kind, d.version, d.tenant, d.source, d.key, d.digest, b"", d.received_us, d.deadline_us, d.priority,
-            d.order_key, d.not_before_us, d.confidence, d.expects, d.parent, d.depth, d.supersedes, d.amended_from,
+            d.id,
+            d.kind,
+            d.version,
+            d.tenant,
+            d.source,
+            d.key,
+            d.digest,
+            b"",
+            d.received_us,
+            d.deadline_us,
+            d.priority,
+            d.order_key,
+            d.not_before_us,
+            d.confidence,
+            d.expects,
+            d.parent,
+            d.depth,
+            d.supersedes,
+            d.amended_from,
             d.submitted_digest,
         )
-        return "admit", _encode((bare, verb.verdict, verb.plan, verb.lease)), d.payload
-    if type(verb) is port.Close and verb.outcome.value is not None:
-        o = verb.outcome
+        return _encode((bare, verb.verdict, verb.plan, verb.lease)), d.payload  # type: ignore[attr-defined]
+    if kind is port.Close and verb.outcome.value is not None:  # type: ignore[attr-defined]
+        o = verb.outcome  # type: ignore[attr-defined]
         outcome = (o.decision, o.result, o.at_us, o.code, None, o.settled, o.attempts, o.started_us, o.detail)
-        return "close", _encode((verb.decision, verb.event, outcome, verb.acts)), _encode(o.value)
-    return NAMES[type(verb)], _encode(verb), b""
+        body = _encode((verb.decision, verb.event, outcome, verb.acts))  # type: ignore[attr-defined]
+        return body, _encode(o.value)
+    if kind is port.Refer:
+        return _encode((verb.name, verb.version, verb.at_us, b"")), verb.value  # type: ignore[attr-defined]
+    return _encode(verb), b""
 
 
 def decode(event: str, body: bytes, payload: bytes) -> port.Verb:
@@ -51,26 +94,29 @@ def decode(event: str, body: bytes, payload: bytes) -> port.Verb:
     """
     try:
         verb: port.Verb = _DECODERS[event](body)
-        if payload and isinstance(verb, port.Admit):
-            return msgspec.structs.replace(verb, decision=msgspec.structs.replace(verb.decision, payload=payload))
-        if payload and isinstance(verb, port.Close):
-            value = msgspec.msgpack.decode(payload)
-            return msgspec.structs.replace(verb, outcome=msgspec.structs.replace(verb.outcome, value=value))
+        if not payload:
+            return verb
+        if isinstance(verb, port.Admit):
+            return _replace(verb, decision=_replace(verb.decision, payload=payload))
+        if isinstance(verb, port.Close):
+            return _replace(verb, outcome=_replace(verb.outcome, value=msgspec.msgpack.decode(payload)))
+        if isinstance(verb, port.Refer):
+            return _replace(verb, value=payload)
     except (KeyError, msgspec.DecodeError) as error:
         raise JournalDamagedError(f"a stored {event} cannot be read: {error}") from error
     return verb
 
 
-def leaf(event: str, body: bytes, payload_digest: bytes) -> bytes:
-    """The hash that history commits to."""
-    return sha256(event.encode() + body + payload_digest).digest()
+def leaf(event: str, body: bytes, digest: bytes) -> bytes:
+    """The hash that history commits to; `digest` is the payload's."""
+    return sha256(_PREFIXES[event] + body + digest).digest()
 
 
 def payload_digest(salt: bytes, payload: bytes) -> bytes:
     """Salted, so that an erased payload cannot be guessed from it."""
-    return sha256(salt + payload).digest()
+    return sha256(salt + payload).digest() if payload else NO_PAYLOAD
 
 
-def chain(previous: bytes, leaves: list[bytes]) -> bytes:
+def chain(previous: bytes, leaves: bytes) -> bytes:
     """The running hash after one more commit."""
-    return sha256(previous + b"".join(leaves)).digest()
+    return sha256(previous + leaves).digest()

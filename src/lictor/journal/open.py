@@ -1,32 +1,31 @@
-"""An open decision as the journal's current state holds it: what follows from its facts so far. Only `State` changes it."""
+"""An open decision as the current state holds it: what follows from its facts so far. Only `State` changes it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lictor.lifecycle import ACTION_TERMINAL, ActionState, Event, act
+import msgspec
+
+from lictor.lifecycle import ACTION_TERMINAL, ActionState, DecisionState, Event, act
 from lictor.records import Amount, Approval, Decision, Outcome, Plan, Verdict
 
 from .port import Act
 
 
-class OpenAction:
+class OpenAction(msgspec.Struct, eq=False, gc=False):
     """One action of an open decision."""
 
-    __slots__ = ("attempts", "code", "detail", "event", "fence", "next_us", "ref", "reports", "settled", "state", "value")
-
-    def __init__(self) -> None:
-        self.state: str = ActionState.WAITING
-        self.attempts = 0
-        self.fence = 0
-        self.event: str | None = None
-        self.code: str | None = None
-        self.detail: str | None = None
-        self.value: Any = None
-        self.ref: str | None = None
-        self.next_us: int | None = None
-        self.reports: set[str] | None = None
-        self.settled: dict[tuple[str, str], Amount] | None = None
+    state: str = ActionState.WAITING
+    attempts: int = 0
+    fence: int = 0
+    event: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    value: Any = None
+    ref: str | None = None
+    next_us: int | None = None
+    reports: set[str] | None = None
+    settled: dict[tuple[str, str], Amount] | None = None
 
     @property
     def done(self) -> bool:
@@ -62,35 +61,36 @@ class OpenAction:
                 sums[budget, scope] = sums.get((budget, scope), 0) + amount
 
 
-class Open:
-    """One decision that is held, deferred, admitted, running or compensating."""
+class Open(msgspec.Struct, eq=False, gc=False):
+    """One decision that is held, deferred, admitted, running or compensating. Compared by identity."""
 
-    __slots__ = (
-        "actions", "approvals", "cancel_asked", "cancel_by", "decision", "held", "lease_until_us",
-        "outcome", "place", "plan", "started_us", "state", "verdict",
-    )
-
-    def __init__(self, decision: Decision, verdict: Verdict, state: str) -> None:
-        self.decision = decision
-        self.verdict = verdict
-        self.state = state
-        self.plan: Plan | None = None
-        self.actions: list[OpenAction] = []
-        #: What is still reserved, by (budget, scope, window).
-        self.held: dict[tuple[str, str, int | None], Amount] = {}
-        self.approvals: list[Approval] = []
-        self.cancel_asked = False
-        self.cancel_by = ""
-        #: Position in the order of admission; order keys follow it.
-        self.place = 0
-        self.started_us: int | None = None
-        self.lease_until_us: int | None = None
-        self.outcome: Outcome | None = None
+    decision: Decision
+    verdict: Verdict
+    state: str
+    #: Position of its first fact.
+    born: int
+    #: Position in the order of admission; order keys follow it.
+    place: int = 0
+    plan: Plan | None = None
+    actions: list[OpenAction] = []
+    #: What is still reserved, by (budget, scope, window).
+    held: dict[tuple[str, str, int | None], Amount] = {}
+    approvals: list[Approval] = []
+    cancel_asked: bool = False
+    cancel_by: str = ""
+    started_us: int | None = None
+    lease_until_us: int | None = None
+    outcome: Outcome | None = None
 
     @property
     def started(self) -> bool:
         """An effect may have begun."""
         return self.started_us is not None
+
+    @property
+    def waits(self) -> bool:
+        """It is held or deferred: its admission is still to come."""
+        return self.state in {DecisionState.HELD, DecisionState.DEFERRED}
 
     def attempts(self) -> int:
         """Attempts of all its actions."""
@@ -98,6 +98,8 @@ class Open:
 
     def used(self) -> dict[tuple[str, str], Amount]:
         """What its actions have reported as truly used, by (budget, scope)."""
+        if len(self.actions) == 1:
+            return self.actions[0].settled or {}
         total: dict[tuple[str, str], Amount] = {}
         for action in self.actions:
             for scope, amount in (action.settled or {}).items():

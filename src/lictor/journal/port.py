@@ -1,8 +1,10 @@
-"""The journal port: what any store must offer. Domain verbs go in as one batch, are applied in order in one transaction, and each is answered.
+"""The journal port: what any store must offer.
 
-A verb is both a request and, once accepted, the fact that history keeps: the journal is the arbiter and may change an `Admit`
-into a refusal, answer `duplicate`, or refuse a verb of a superseded attempt. `lictor.journal.state` decides and folds for stores that
-keep current state in memory (memory, sqlite); a remote store decides by conditional writes. tests/conformance holds every store to this.
+Domain verbs go in as one batch, are applied in order in one transaction, and each is answered.
+A verb is both a request and, once accepted, the fact that history keeps: the journal is the arbiter and may change an
+`Admit` into a refusal, answer `duplicate`, or refuse a verb of a superseded attempt. `lictor.journal.state` decides
+and folds for stores that keep current state in memory (memory, sqlite); a remote store decides by conditional writes.
+tests/conformance holds every store to this.
 
 Nothing may leave the process before `write` returns.
 """
@@ -14,25 +16,35 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from lictor.records import Adjustment, Amount, Approval, Decision, Halt, Lesson, Outcome, Plan, Quarantined, ShedCount, Verdict
+from lictor.records import (
+    Adjustment,
+    Amount,
+    Approval,
+    Decision,
+    Halt,
+    Lease,
+    Lesson,
+    Outcome,
+    Plan,
+    Quarantined,
+    ShedCount,
+    Verdict,
+)
 
 if TYPE_CHECKING:
-    from lictor.journal.state import Open, State
+    from lictor.journal.open import Open
+    from lictor.journal.state import State
 
 
 class Verb(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request to the journal."""
 
 
-class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The right to attempt: a fencing token that only grows, and when the lease ends (wall clock)."""
+class Admit(Verb, frozen=True):
+    """A verdict on a new, held or deferred decision.
 
-    fence: int
-    until_us: int
-
-
-class Admit(Verb):
-    """A verdict on a new, held or deferred decision; with its plan when admitted, and with a lease when it starts in this transaction."""
+    With its plan when admitted, and with a lease when it starts in this transaction.
+    """
 
     decision: Decision
     verdict: Verdict
@@ -48,7 +60,7 @@ class StartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fence: int
 
 
-class Start(Verb):
+class Start(Verb, frozen=True):
     """What is handed to effectors in this tick. One record covers all of it."""
 
     items: tuple[StartItem, ...]
@@ -63,7 +75,8 @@ class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fence: int
     code: str | None = None
     value: Any = None
-    #: What this event alone adds to the true amounts: (budget, scope, amount, extra for a budget that it did not reserve).
+    #: What this event alone adds to the true amounts: (budget, scope, amount, extra for a budget that it did not
+    #: reserve).
     settled: tuple[tuple[str, str, Amount], ...] = ()
     #: The world's name for a pending action, to ask by.
     ref: str | None = None
@@ -74,7 +87,7 @@ class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
     detail: str | None = None
 
 
-class Progress(Verb):
+class Progress(Verb, frozen=True):
     """Events of actions of one decision that is not finished by them."""
 
     decision: int
@@ -82,7 +95,7 @@ class Progress(Verb):
     at_us: int
 
 
-class Close(Verb):
+class Close(Verb, frozen=True):
     """The one terminal outcome of an admitted, held or deferred decision, with the last events of its actions.
 
     Settles what was truly used and releases the rest of the reservation in the same transaction.
@@ -94,7 +107,7 @@ class Close(Verb):
     acts: tuple[Act, ...] = ()
 
 
-class Undo(Verb):
+class Undo(Verb, frozen=True):
     """The decision's actions are to be compensated."""
 
     decision: int
@@ -102,14 +115,14 @@ class Undo(Verb):
     code: str | None = None
 
 
-class Approve(Verb):
+class Approve(Verb, frozen=True):
     """A person's answer to a held decision."""
 
     approval: Approval
 
 
-class Cancel(Verb):
-    """A request to cancel: what has not started ends cancelled here; what has started is marked, and its effector is asked."""
+class Cancel(Verb, frozen=True):
+    """A request to cancel: what has not started ends here; what has is marked, and its effector is asked."""
 
     decision: int
     at_us: int
@@ -117,13 +130,13 @@ class Cancel(Verb):
     reason: str = ""
 
 
-class SetHalt(Verb):
+class SetHalt(Verb, frozen=True):
     """Halt, reduce-only or resume (mode `none`) a scope."""
 
     halt: Halt
 
 
-class SetLimit(Verb):
+class SetLimit(Verb, frozen=True):
     """The limit in force for a scope of a balance from now on. Lowering it only blocks new reservations."""
 
     budget: str
@@ -136,7 +149,7 @@ class SetLimit(Verb):
     reset_latch: bool = False
 
 
-class Learn(Verb):
+class Learn(Verb, frozen=True):
     """Lessons and the adjustments that follow from them."""
 
     lessons: tuple[Lesson, ...]
@@ -144,20 +157,20 @@ class Learn(Verb):
     at_us: int
 
 
-class Quarantine(Verb):
+class Quarantine(Verb, frozen=True):
     """A signal goes into quarantine, or an entry there changes its state (kept, replayed, discarded)."""
 
     entry: Quarantined
 
 
-class Shed(Verb):
+class Shed(Verb, frozen=True):
     """Durable counts of what was shed."""
 
     counts: tuple[ShedCount, ...]
     at_us: int
 
 
-class Refer(Verb):
+class Refer(Verb, frozen=True):
     """A version of a reference that gates have read, so that rehearse can read it again."""
 
     name: str
@@ -166,7 +179,7 @@ class Refer(Verb):
     value: bytes
 
 
-class Declare(Verb):
+class Declare(Verb, frozen=True):
     """The App and policy versions in force from now on, with the manifest of what was declared."""
 
     app: str
@@ -176,7 +189,7 @@ class Declare(Verb):
     manifest: dict[str, Any]
 
 
-class Epoch(Verb):
+class Epoch(Verb, frozen=True):
     """A node opened the journal under a new epoch."""
 
     epoch: int
@@ -188,8 +201,9 @@ class Epoch(Verb):
 class Answer(msgspec.Struct, gc=False):
     """The journal's answer to one verb, in the order of the batch.
 
-    `ok` is False where the verb changed nothing: `code` says why (SUPERSEDED_ATTEMPT, DUPLICATE_REPORT, NOT_OPEN, HALTED, NOT_HELD, ...).
-    For an `Admit`, `verdict` is the one in force (perhaps turned into a refusal, perhaps the original's) and `decision` its decision's id.
+    `ok` is False where the verb changed nothing: `code` says why (SUPERSEDED_ATTEMPT, DUPLICATE_REPORT, NOT_OPEN,
+    HALTED, NOT_HELD, ...). For an `Admit`, `verdict` is the one in force (perhaps turned into a refusal, perhaps the
+    original's) and `decision` its decision's id.
     """
 
     ok: bool = True

@@ -1,4 +1,4 @@
-"""The arbiter's arithmetic: may this admission commit, what does it reserve, what does a close settle. Pure functions of the state."""
+"""The arbiter's arithmetic: may an admission commit, what does it reserve, what does a close settle. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DEPTH_MAX = 4
 
 Hold = tuple[str, str, int | None]
+Refusal = tuple[Code, dict[str, Any]]
 
 
 def arbiter_ruling(code: str, seen: dict[str, Any]) -> Ruling:
@@ -47,41 +48,44 @@ def halted(state: State, decision: Decision, effector: str | None = None) -> str
     return None
 
 
-def admission_refusal(state: State, verb: port.Admit, at_us: int) -> tuple[Code, dict[str, Any]] | None:
+def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | None:
     """Why an admission that the gates allowed may not commit; None when it may."""
     decision = verb.decision
     if at_us >= decision.deadline_us:  # I5
         return Code.EXPIRED, {"deadline_us": decision.deadline_us, "at_us": at_us}
-    scope = halted(state, decision)
-    if scope is not None:
+    if state.halts and (scope := halted(state, decision)) is not None:
         return Code.HALTED, {"scope": scope}
     if decision.parent is not None:
         parent = state.open.get(decision.parent)
-        if parent is None or decision.depth > DEPTH_MAX:
+        if parent is None or parent.waits or decision.depth > DEPTH_MAX:
             return Code.PARENT_INVALID, {"parent": decision.parent, "depth": decision.depth, "depth_max": DEPTH_MAX}
-    if verb.verdict.reservations:
-        return _unaffordable(state, decision, verb.verdict.reservations)
-    return None
+    reservations = verb.verdict.reservations
+    return _unaffordable(state, decision, reservations) if reservations else None
 
 
-def _unaffordable(
-    state: State, decision: Decision, reservations: tuple[Reservation, ...],
-) -> tuple[Code, dict[str, Any]] | None:
+def _unaffordable(state: State, decision: Decision, reservations: tuple[Reservation, ...]) -> Refusal | None:
     """The first scope that has not enough room, with what it would have needed (I3)."""
     freed = _freed_by(state, decision)
     asked: dict[Hold, Amount] = {}
     for hold, amount, from_parent in draws(state, decision, reservations):
+        if amount < 0:
+            return Code.MALFORMED, {"budget": hold[0], "scope": hold[1], "asked": amount}
         asked[hold] = asked.get(hold, 0) + amount - from_parent
-    for (budget, scope, window), amount in asked.items():
+    for hold, amount in asked.items():
+        budget, scope, window = hold
         balance = state.balances.get((budget, scope))
         if balance is None:
             return Code.BUDGET_EXCEEDED, {"budget": budget, "scope": scope, "asked": amount, "left": 0, "limit": None}
         if balance.latched:
             return Code.BUDGET_LATCHED, {"budget": budget, "scope": scope}
-        left = balance.room(window) + freed.get((budget, scope, window), 0)
-        if amount > left:
+        left = balance.room(window) + freed.get(hold, 0)
+        if amount > left and amount:  # what comes out of the parent's reservation asks for nothing new
             return Code.BUDGET_EXCEEDED, {
-                "budget": budget, "scope": scope, "asked": amount, "left": left, "limit": balance.limit,
+                "budget": budget,
+                "scope": scope,
+                "asked": amount,
+                "left": left,
+                "limit": balance.limit,
             }
     return None
 
@@ -93,17 +97,23 @@ def _freed_by(state: State, decision: Decision) -> dict[Hold, Amount]:
 
 
 def draws(
-    state: State, decision: Decision, reservations: tuple[Reservation, ...],
-) -> Iterator[tuple[Hold, Amount, Amount]]:
+    state: State,
+    decision: Decision,
+    reservations: tuple[Reservation, ...],
+) -> list[tuple[Hold, Amount, Amount]]:
     """Each reservation as (hold, amount, how much of it comes out of what the parent already holds)."""
     parent = state.open.get(decision.parent) if decision.parent is not None else None
-    left = dict(parent.held) if parent is not None else {}
-    for reservation in reservations:
-        hold = (reservation.budget, reservation.scope, reservation.window_us)
-        from_parent = min(reservation.amount, left.get(hold, 0))
+    if parent is None:
+        return [((r.budget, r.scope, r.window_us), r.amount, 0) for r in reservations]
+    left = dict(parent.held)
+    drawn = []
+    for r in reservations:
+        hold = (r.budget, r.scope, r.window_us)
+        from_parent = max(min(r.amount, left.get(hold, 0)), 0)
         if from_parent:
             left[hold] -= from_parent
-        yield hold, reservation.amount, from_parent
+        drawn.append((hold, r.amount, from_parent))
+    return drawn
 
 
 def settlement(state: State, found: Open, transition: Transition, at_us: int) -> Iterator[tuple[Hold, Amount, Amount]]:
@@ -111,13 +121,14 @@ def settlement(state: State, found: Open, transition: Transition, at_us: int) ->
 
     What its actions reported is the truth. Where they reported nothing for a reserved budget, a success used the whole
     reservation and anything else used none of it. Amounts on budgets that it did not reserve are booked too.
+    A budget that it holds in several windows is charged in the first of them.
     """
-    used = found.used() if transition.releases == "settle" else {}
+    used = dict(found.used()) if transition.releases == "settle" else {}
+    reported = frozenset(used)
     succeeded = transition.to == "succeeded"
-    booked: set[tuple[str, str]] = set()
-    for (budget, scope, window), held in found.held.items():
-        booked.add((budget, scope))
-        yield (budget, scope, window), held, used.get((budget, scope), held if succeeded else 0)
+    for hold, held in found.held.items():
+        budget_scope = hold[0], hold[1]
+        yield hold, held, used.pop(budget_scope, 0) if budget_scope in reported else held if succeeded else 0
     for (budget, scope), amount in used.items():
-        if (budget, scope) not in booked and (balance := state.balances.get((budget, scope))) is not None:
+        if (balance := state.balances.get((budget, scope))) is not None:
             yield (budget, scope, balance.window(at_us)), 0, amount

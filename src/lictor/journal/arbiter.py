@@ -1,0 +1,233 @@
+"""The arbiter: whether a verb is accepted and as which fact, given the current state. Changes nothing, reads no clock.
+
+What a verb of a broken caller would do is refused here, before anything is folded: `State.evolve` then never fails on
+a live journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lictor.errors import Code, InvariantViolation
+from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, DecisionState, Event
+from lictor.records import Result, Verdict
+
+from .open import Open
+from .port import Act, Admit, Answer, Approve, Cancel, Close, Progress, Start, StartItem, Undo, Verb
+from .rules import admission_refusal, arbiter_ruling, halted
+from .state import Bound, State
+
+Decided = tuple[Answer, Verb | None]
+
+
+def decide(state: State, verb: Verb, at_us: int) -> Decided:
+    """The answer to a verb, and the fact to store (None when nothing changes)."""
+    decider = _DECIDERS.get(type(verb))
+    return decider(state, verb, at_us) if decider is not None else (Answer(), verb)
+
+
+def _admit(state: State, verb: Admit, at_us: int) -> Decided:
+    decision, verdict = verb.decision, verb.verdict
+    before = state.open.get(decision.id)
+    if before is None:
+        if decision.key is not None:
+            bound = state.keys.get(decision.tenant, decision.source, decision.key)
+            if bound is not None:
+                return _bound(state, verb, bound, at_us)
+    elif not before.waits or before.cancel_asked:
+        return Answer(ok=False, code="NOT_HELD", decision=decision.id, open=before), None
+    if verdict.result is not Result.ADMITTED:
+        return Answer(decision=decision.id, verdict=verdict), verb
+    plan = verb.plan
+    if plan is None or not plan.actions or verdict.digest != decision.digest:
+        raise InvariantViolation("I1", f"decision {decision.id} admitted without a plan, or on other content")
+    refusal = admission_refusal(state, verb, at_us)
+    if refusal is not None:
+        return _refused(verb, refusal[0], refusal[1], at_us)
+    if verb.lease is not None and state.halts and halted(state, decision, plan.actions[0].effector):  # I12
+        return Answer(decision=decision.id, verdict=verdict), Admit(decision, verdict, plan)
+    return Answer(decision=decision.id, verdict=verdict, started=verb.lease is not None), verb
+
+
+def _bound(state: State, verb: Admit, bound: Bound, at_us: int) -> Decided:
+    """I10: the same key with the same content is a duplicate, with other content a refusal."""
+    decision = verb.decision
+    if bound.digest != decision.submitted_digest:
+        return _refused(verb, Code.KEY_REUSED, {"key": decision.key, "bound_to": bound.decision}, at_us)
+    found = state.open.get(bound.decision)
+    return Answer(
+        ok=False,
+        code="DUPLICATE",
+        decision=bound.decision,
+        open=found,
+        verdict=found.verdict if found else None,
+    ), None
+
+
+def _refused(verb: Admit, code: Code, seen: dict[str, Any], at_us: int) -> Decided:
+    """The admission turned into a refusal by the journal, which is the arbiter."""
+    verdict = verb.verdict
+    turned = Verdict(
+        result=Result.REFUSED,
+        at_us=at_us,
+        digest=verdict.digest,
+        policy=verdict.policy,
+        code=code,
+        rulings=(*verdict.rulings, arbiter_ruling(code, seen)),
+        durability=verdict.durability,
+    )
+    return Answer(decision=verb.decision.id, verdict=turned), Admit(verb.decision, turned)
+
+
+def _start(state: State, verb: Start, at_us: int) -> Decided:
+    good = tuple(item for item in verb.items if _may_start(state, item, at_us))
+    if not good:
+        return Answer(ok=False, code="NOTHING_STARTED"), None
+    accepted = frozenset(item.decision for item in good)
+    return Answer(accepted=accepted), verb if len(good) == len(verb.items) else Start(good, verb.until_us)
+
+
+def _may_start(state: State, item: StartItem, at_us: int) -> bool:
+    found = state.open.get(item.decision)
+    if found is None or found.plan is None or found.cancel_asked:
+        return False
+    # I5; resolving what is in doubt asks under its own permission and never starts here past the deadline.
+    if at_us >= found.decision.deadline_us or found.state not in {DecisionState.ADMITTED, DecisionState.RUNNING}:
+        return False
+    if len(set(item.ordinals)) != len(item.ordinals):
+        return False
+    for ordinal in item.ordinals:
+        if not 0 <= ordinal < len(found.actions):
+            return False
+        action = found.actions[ordinal]
+        if (action.state, Event.START) not in ACTION or item.fence <= action.fence:  # fences only grow
+            return False
+        if state.halts and halted(state, found.decision, found.plan.actions[ordinal].effector):  # I12
+            return False
+    return True
+
+
+def _good(found: Open, acts: tuple[Act, ...]) -> tuple[list[Act], str | None]:
+    """The events that may follow in this order, and why the first of the others may not (I9)."""
+    if len(acts) == 1:  # nearly always
+        news = acts[0]
+        if not 0 <= news.ordinal < len(found.actions):
+            return [], "NO_SUCH_ACTION"
+        why = _why_not(found, news, found.actions[news.ordinal].state, frozenset())
+        return ([], why) if why else ([news], None)
+    good: list[Act] = []
+    refused = None
+    states: dict[int, str] = {}
+    reports: dict[int, set[str]] = {}
+    for news in acts:
+        ordinal = news.ordinal
+        if not 0 <= ordinal < len(found.actions):
+            refused = refused or "NO_SUCH_ACTION"
+            continue
+        state = states.get(ordinal, found.actions[ordinal].state)
+        why = _why_not(found, news, state, reports.get(ordinal, frozenset()))
+        if why is not None:
+            refused = refused or why
+            continue
+        good.append(news)
+        states[ordinal] = ACTION[state, news.event].to
+        if news.report is not None:
+            reports.setdefault(ordinal, set()).add(news.report)
+    return good, refused
+
+
+def _why_not(found: Open, news: Act, state: str, reports: set[str] | frozenset[str]) -> str | None:
+    """I9: news of a superseded attempt, of a finished action, or a report seen before changes nothing."""
+    action = found.actions[news.ordinal]
+    if news.fence != action.fence:
+        return "SUPERSEDED_ATTEMPT"
+    if news.report is not None and (news.report in reports or (action.reports and news.report in action.reports)):
+        return "DUPLICATE_REPORT"
+    # Attempts begin by `Start` or a lease alone.
+    if (state, news.event) not in ACTION or news.event == Event.START:
+        return "ACTION_DONE" if state in ACTION_TERMINAL else "NOT_IN_LIFECYCLE"
+    return None
+
+
+def _progress(state: State, verb: Progress, _at_us: int) -> Decided:
+    found = state.open.get(verb.decision)
+    if found is None:
+        return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
+    good, code = _good(found, verb.acts)
+    if not good:
+        return Answer(ok=False, code=code or "NOTHING_NEW", decision=verb.decision, open=found), None
+    fact = verb if len(good) == len(verb.acts) else Progress(verb.decision, tuple(good), verb.at_us)
+    return Answer(code=code, decision=verb.decision, open=found), fact
+
+
+def _close(state: State, verb: Close, _at_us: int) -> Decided:
+    found = state.open.get(verb.decision)
+    if found is None:  # I2: the first terminal commit wins
+        return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
+    if verb.acts:
+        good, code = _good(found, verb.acts)
+        if len(good) != len(verb.acts):
+            return Answer(ok=False, code=code, decision=verb.decision, open=found), None
+    transition = DECISION.get((found.state, verb.event))
+    # Refusals are verdicts, not outcomes; they come as an `Admit`.
+    if transition is None or transition.to != verb.outcome.result or transition.to not in _OUTCOMES:
+        return Answer(ok=False, code="NOT_IN_LIFECYCLE", decision=verb.decision, open=found), None
+    return Answer(decision=verb.decision, open=found, outcome=verb.outcome), verb
+
+
+_OUTCOMES = frozenset(
+    {
+        DecisionState.SUCCEEDED,
+        DecisionState.FAILED,
+        DecisionState.EXPIRED,
+        DecisionState.CANCELLED,
+        DecisionState.COMPENSATED,
+    }
+)
+
+
+def _undo(state: State, verb: Undo, _at_us: int) -> Decided:
+    found = state.open.get(verb.decision)
+    if found is None:
+        return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
+    if (found.state, Event.COMPENSATE) not in DECISION:
+        return Answer(ok=False, code="NOT_IN_LIFECYCLE", decision=verb.decision, open=found), None
+    return Answer(decision=verb.decision, open=found), verb
+
+
+def _cancel(state: State, verb: Cancel, _at_us: int) -> Decided:
+    found = state.open.get(verb.decision)
+    if found is None:
+        return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
+    if found.cancel_asked:
+        return Answer(ok=False, code="ALREADY_ASKED", decision=verb.decision, open=found), None
+    return Answer(decision=verb.decision, open=found), verb
+
+
+def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
+    """I13: an approval binds the exact digest, its gate's version and the approver, once; and never the source."""
+    approval = verb.approval
+    found = state.open.get(approval.decision)
+    code = None
+    if found is None or found.state != DecisionState.HELD:
+        code = "NOT_HELD"
+    elif approval.approver == found.decision.source:
+        code = "APPROVER_IS_SOURCE"
+    elif approval.digest != found.decision.digest:
+        code = "OTHER_CONTENT"
+    elif any(a.gate == approval.gate and a.gate_version == approval.gate_version for a in found.approvals):
+        code = "ALREADY_ANSWERED"
+    answer = Answer(ok=code is None, code=code, decision=approval.decision, open=found)
+    return answer, None if code else verb
+
+
+_DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
+    Admit: _admit,
+    Start: _start,
+    Progress: _progress,
+    Close: _close,
+    Undo: _undo,
+    Approve: _approve,
+    Cancel: _cancel,
+}

@@ -1,0 +1,101 @@
+"""One batch on its way into a store: each verb decided and, if accepted, folded into the state, in order.
+
+What every store that keeps its state in memory shares. Reads and changes the `State`; writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from lictor.records import Outcome
+
+from . import arbiter, codec
+from .port import Admit, Answer, Approve, Cancel, Close, Progress, Start, Undo, Verb
+from .state import Ended, State, cancelled, superseded
+
+
+class Batch(msgspec.Struct, gc=False):
+    """What a batch became."""
+
+    at_us: int
+    first_seq: int
+    answers: list[Answer]
+    #: Accepted facts; the n-th is at `first_seq + n`.
+    facts: list[Verb]
+    events: list[str]
+    #: Decisions that became terminal.
+    ended: list[Ended]
+    #: Answers whose original verdict or outcome is in the store and no longer in the state.
+    unanswered: list[Answer]
+
+
+def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Batch:
+    """Decide each verb and fold what is accepted.
+
+    Raises:
+        InvariantViolation: a promise would be broken; the state may hold half of the batch, so the journal must stop.
+    """
+    answers: list[Answer] = []
+    facts: list[Verb] = []
+    events: list[str] = []
+    unanswered: list[Answer] = []
+    ended = state.ended
+    seq = first_seq
+    for verb in verbs:
+        answer, fact = arbiter.decide(state, verb, at_us)
+        answers.append(answer)
+        if fact is None:
+            if answer.open is None and answer.code in _TOLD_FROM_HISTORY:
+                unanswered.append(answer)
+            continue
+        event = codec.NAMES[type(fact)]
+        before = len(ended)
+        if event == "admit":
+            if fact.decision.id in state.open:  # type: ignore[attr-defined]
+                event = "resume"
+            state.evolve(fact, seq, at_us)
+            answer.open = state.open.get(fact.decision.id)  # type: ignore[attr-defined]
+            if len(ended) > before and ended[-1].open.outcome is not None:
+                answer.closed = ended[-1].open.decision.id
+        else:
+            state.evolve(fact, seq, at_us)
+            if len(ended) > before:
+                answer.outcome = ended[-1].open.outcome
+        facts.append(fact)
+        events.append(event)
+        seq += 1
+    state.ended = []
+    return Batch(at_us, first_seq, answers, facts, events, ended, unanswered)
+
+
+_TOLD_FROM_HISTORY = frozenset({"DUPLICATE", "NOT_OPEN", "NOT_HELD"})
+
+
+def decision_of(fact: Verb) -> int | None:
+    """The one decision that a fact is about, if there is one."""
+    if isinstance(fact, Admit):
+        return fact.decision.id
+    if isinstance(fact, Progress | Close | Undo | Cancel):
+        return fact.decision
+    return fact.approval.decision if isinstance(fact, Approve) else None
+
+
+def touched(fact: Verb) -> tuple[int, ...]:
+    """All decisions whose story a fact belongs to, but for those that it ends."""
+    if isinstance(fact, Start):
+        return tuple(item.decision for item in fact.items)
+    decision = decision_of(fact)
+    return () if decision is None else (decision,)
+
+
+def outcome_by(fact: Verb, decision: int, at_us: int) -> Outcome | None:
+    """The outcome that a fact gave a decision; None where it gave none (a refusal is a verdict)."""
+    if isinstance(fact, Close):
+        return fact.outcome
+    if isinstance(fact, Cancel):
+        return cancelled(fact, at_us)
+    if isinstance(fact, Admit) and fact.decision.supersedes == decision:
+        return superseded(decision, at_us)
+    return None

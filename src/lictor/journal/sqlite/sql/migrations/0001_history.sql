@@ -1,0 +1,94 @@
+-- History: one row a commit, written once. Its facts are packed in it, because a row for each fact costs half of the speed.
+CREATE TABLE commits (
+    first_seq INTEGER PRIMARY KEY,   -- position of its first fact; positions have no gaps
+    id        INTEGER NOT NULL,      -- 1, 2, 3, ...
+    at_us     INTEGER NOT NULL,      -- never below the one before
+    epoch     INTEGER NOT NULL,      -- of the node that wrote it
+    count     INTEGER NOT NULL,      -- facts
+    chain     BLOB NOT NULL,         -- SHA-256(chain of the one before || leaves)
+    leaves    BLOB NOT NULL,         -- 32 bytes a fact, kept when its bytes are archived
+    ends      BLOB NOT NULL,         -- msgpack [[ordinal, decision, source or nil where it was refused], ...]: what became terminal
+    keys      BLOB NOT NULL,         -- 56 bytes a key bound: digest of tenant, source and key; decision; digest of its content
+    facts     BLOB,                  -- msgpack [[event, decision or nil, body], ...]; NULL once archived
+    payloads  BLOB                   -- msgpack [nil | [salt, payload] | [digest of an erased one], ...]; NULL once archived
+) STRICT;
+
+-- Decisions that are terminal: one insert each, when they end. Open ones are in memory.
+CREATE TABLE decisions (
+    id          INTEGER PRIMARY KEY,
+    admit_seq   INTEGER NOT NULL,    -- its first fact
+    close_seq   INTEGER NOT NULL,    -- its last one
+    state       TEXT NOT NULL,
+    code        TEXT,
+    kind        TEXT NOT NULL,
+    tenant      TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    key         TEXT,
+    order_key   TEXT,
+    priority    INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
+    deadline_us INTEGER NOT NULL,
+    closed_us   INTEGER NOT NULL,
+    parent      INTEGER
+) STRICT;
+
+-- Open decisions whose first fact lies before meta.parked_to; younger ones are found by reading the commits from there.
+CREATE TABLE parked (
+    id        INTEGER PRIMARY KEY,
+    admit_seq INTEGER NOT NULL
+) STRICT;
+
+-- Facts of a decision between its first and its last, and of its children's admissions.
+CREATE TABLE steps (
+    decision INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (decision, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE limits (
+    budget    TEXT NOT NULL,
+    scope     TEXT NOT NULL,
+    value     TEXT NOT NULL,         -- amounts are decimal text
+    window_us INTEGER,
+    latched   INTEGER NOT NULL,
+    PRIMARY KEY (budget, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE balances (
+    budget   TEXT NOT NULL,
+    scope    TEXT NOT NULL,
+    window   INTEGER NOT NULL,       -- its start; -1 where the budget has no windows
+    settled  TEXT NOT NULL,
+    reserved TEXT NOT NULL,
+    PRIMARY KEY (budget, scope, window)
+) STRICT, WITHOUT ROWID;
+
+-- The latest of what replaces itself: halts, lessons, adjustments, quarantine, references, declarations.
+CREATE TABLE current (
+    what    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body    BLOB NOT NULL,
+    PRIMARY KEY (what, name, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE versions (
+    name    TEXT NOT NULL,
+    version TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sources (
+    tenant TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (tenant, source)
+) STRICT, WITHOUT ROWID;
+
+-- epoch, parked_to, keys_sealed_to, doubt
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta (name, value) VALUES ('epoch', 0), ('parked_to', 1), ('keys_sealed_to', 0), ('doubt', '');

@@ -1,0 +1,88 @@
+-- name: add_commit
+INSERT INTO commits (first_seq, id, at_us, epoch, count, chain, leaves, ends, keys, facts, payloads)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: add_decision
+INSERT INTO decisions (id, admit_seq, close_seq, state, code, kind, tenant, source, key, order_key, priority,
+                       received_us, deadline_us, closed_us, parent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: park
+INSERT INTO parked (id, admit_seq) VALUES (?, ?);
+-- name: unpark
+DELETE FROM parked WHERE id = ?;
+-- name: add_step
+INSERT OR IGNORE INTO steps (decision, seq) VALUES (?, ?);
+-- name: put_limit
+INSERT INTO limits (budget, scope, value, window_us, latched) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (budget, scope) DO UPDATE SET value = excluded.value, window_us = excluded.window_us, latched = excluded.latched;
+-- name: put_balance
+INSERT INTO balances (budget, scope, window, settled, reserved) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (budget, scope, window) DO UPDATE SET settled = excluded.settled, reserved = excluded.reserved;
+-- name: clear_balance
+DELETE FROM balances WHERE budget = ? AND scope = ?;
+-- name: put_current
+INSERT INTO current (what, name, subject, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (what, name, subject) DO UPDATE SET body = excluded.body;
+-- name: drop_current
+DELETE FROM current WHERE what = ? AND name = ? AND subject = ?;
+-- name: add_version
+INSERT OR IGNORE INTO versions (name, version, seq) VALUES (?, ?, ?);
+-- name: add_source
+INSERT OR IGNORE INTO sources (tenant, source) VALUES (?, ?);
+-- name: set_meta
+UPDATE meta SET value = ?2 WHERE name = ?1;
+-- name: get_meta
+SELECT value FROM meta WHERE name = ?;
+-- name: last_commit
+SELECT first_seq, id, at_us, count, chain FROM commits ORDER BY first_seq DESC LIMIT 1;
+-- name: commit_at
+SELECT first_seq, id, at_us, count, facts, payloads FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1;
+-- name: commits_from
+SELECT first_seq, id, at_us, count, facts, payloads FROM commits WHERE first_seq >= ? ORDER BY first_seq;
+-- name: births_from
+SELECT first_seq, facts, ends FROM commits WHERE first_seq >= ? ORDER BY first_seq;
+-- name: ends_from
+SELECT first_seq, at_us, count, ends, facts, payloads FROM commits WHERE first_seq >= ? AND ends <> x'90' ORDER BY first_seq;
+-- name: keys_after
+SELECT first_seq, at_us, keys FROM commits WHERE first_seq > ? AND keys <> x'' ORDER BY first_seq;
+-- name: all_parked
+SELECT id, admit_seq FROM parked;
+-- name: steps_of
+SELECT seq FROM steps WHERE decision = ? ORDER BY seq;
+-- name: all_limits
+SELECT budget, scope, value, window_us, latched FROM limits;
+-- name: all_balances
+SELECT budget, scope, window, settled, reserved FROM balances;
+-- name: all_current
+SELECT what, name, subject, body FROM current;
+-- name: all_sources
+SELECT tenant, source FROM sources;
+-- name: decision
+SELECT admit_seq, close_seq FROM decisions WHERE id = ?;
+-- name: kind_and_key
+SELECT kind, key FROM decisions WHERE id = ?;
+-- name: decisions
+SELECT id, kind, tenant, source, key, order_key, priority, state, code, received_us, deadline_us, closed_us, parent
+FROM decisions
+WHERE id < ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR tenant = ?4)
+  AND (?5 IS NULL OR source = ?5) AND (?6 IS NULL OR code = ?6) AND (?7 IS NULL OR key = ?7)
+ORDER BY id DESC LIMIT ?8;
+-- name: version
+SELECT seq FROM versions WHERE name = ? AND version = ?;
+-- name: tables
+SELECT count(*) FROM sqlite_master;
+-- name: add_key
+INSERT OR IGNORE INTO keys (segment, digest, decision, content) VALUES (?, ?, ?, ?);
+-- name: find_key
+SELECT decision, content FROM keys WHERE segment = ? AND digest = ?;
+-- name: put_segment
+INSERT INTO key_segments (id, last_seq, newest_us, count, sieve) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET last_seq = excluded.last_seq, newest_us = excluded.newest_us, count = excluded.count, sieve = excluded.sieve;
+-- name: all_segments
+SELECT id, last_seq, newest_us, count, sieve FROM key_segments ORDER BY id;
+-- name: segment_keys
+SELECT digest FROM keys WHERE segment = ?;
+-- name: drop_keys
+DELETE FROM keys WHERE segment = ?1 AND digest IN (SELECT digest FROM keys WHERE segment = ?1 LIMIT ?2);
+-- name: drop_segment
+DELETE FROM key_segments WHERE id = ?;

@@ -1,0 +1,279 @@
+"""Writes batches: `prepare` turns one into rows without touching the file, `commit` writes them in one transaction.
+
+Writes every table; what is written to history is never changed, only archived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import apsw
+import msgspec
+
+from lictor.errors import InvariantViolation, JournalFencedError, JournalIOError
+from lictor.journal import codec, port
+from lictor.journal.batch import Batch, decision_of
+from lictor.journal.state import State
+from lictor.records import Result
+
+from .keys import StoredKeys
+from .packing import amount_text, pack
+from .queries import QUERIES
+
+#: Open decisions are parked when this many younger facts are there, in runs of as many.
+WINDOW_FACTS = 8_192
+
+#: Query -> parameters of each time that it runs.
+Many = dict[str, list[tuple[Any, ...]]]
+
+
+class Rows(msgspec.Struct, gc=False):
+    """What one transaction writes: parameters for each query, in the order in which they run."""
+
+    commit: tuple[Any, ...]
+    at_us: int
+    many: Many
+
+
+class Writer:
+    """The one writer of a journal file under one epoch."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        state: State,
+        keys: StoredKeys,
+        salts: Callable[[int], bytes],
+        epoch: int,
+    ) -> None:
+        self._db = db
+        self._state = state
+        self._keys = keys
+        self._salts = salts
+        self.epoch = epoch
+        last = db.execute(QUERIES["last_commit"]).fetchone()
+        first_seq, commit_id, _, count, chain = last or (1, 0, 0, 0, codec.GENESIS)
+        self._commit_id: int = commit_id
+        self._chain: bytes = chain
+        self.next_seq: int = first_seq + count
+        self._parked_to: int = db.execute(QUERIES["get_meta"], ("parked_to",)).get
+        #: Where each decision that is not parked yet was born.
+        self._births: list[tuple[int, int]] = [
+            (found.decision.id, found.born) for found in state.open.values() if found.born >= self._parked_to
+        ]
+        self._sources = set(db.execute(QUERIES["all_sources"]))
+        self._aside: dict[type[port.Verb], Callable[[Any, str, int, Many], None]] = {
+            port.Admit: self._admit,
+            port.Start: self._start,
+            port.Progress: self._step,
+            port.Undo: self._step,
+            port.Approve: self._step,
+            port.Cancel: self._step,
+            port.SetLimit: self._set_limit,
+            port.SetHalt: self._halt,
+            port.Learn: self._learn,
+            port.Quarantine: self._quarantine,
+            port.Refer: self._refer,
+            port.Declare: self._declare,
+            port.Epoch: self._epoch,
+        }
+
+    def prepare(self, batch: Batch) -> Rows:
+        """The rows of a batch that has at least one fact. Must be committed before the next one is."""
+        many: Many = {}
+        facts, payloads, leaves = self._packed(batch)
+        first_seq = batch.first_seq
+        for ordinal, fact in enumerate(batch.facts):
+            aside = self._aside.get(type(fact))
+            if aside is not None:
+                aside(fact, batch.events[ordinal], first_seq + ordinal, many)
+        ends = self._ended(batch, many) if batch.ended else b"\x90"
+        if self._state.moved:
+            self._balances(many)
+        self.next_seq = first_seq + len(batch.facts)
+        if self.next_seq - self._parked_to >= 2 * WINDOW_FACTS:
+            self._park(many)
+        self._chain = codec.chain(self._chain, leaves)
+        self._commit_id += 1
+        bound = self._keys.take_bound(first_seq, batch.at_us, self._state.open, many)
+        commit = (
+            first_seq,
+            self._commit_id,
+            batch.at_us,
+            self.epoch,
+            len(batch.facts),
+            self._chain,
+            leaves,
+            ends,
+            bound,
+            facts,
+            payloads,
+        )
+        return Rows(commit, batch.at_us, many)
+
+    def commit(self, rows: Rows) -> None:
+        """One durable transaction.
+
+        Raises:
+            JournalFencedError: another epoch took over; nothing was written.
+            JournalIOError: the disk failed; whether the transaction is stored is unknown.
+        """
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            if db.execute(QUERIES["get_meta"], ("epoch",)).get != self.epoch:
+                db.execute("ROLLBACK")
+                raise JournalFencedError
+            db.execute(QUERIES["add_commit"], rows.commit)
+            for name, parameters in rows.many.items():
+                db.executemany(QUERIES[name], parameters)
+            db.execute("COMMIT")
+        except apsw.ConstraintError as error:
+            raise InvariantViolation("I2", f"a decision was stored twice: {error}") from error
+        except apsw.Error as error:
+            raise JournalIOError(f"the journal could not be written: {error}") from error
+
+    def _packed(self, batch: Batch) -> tuple[bytes, bytes, bytes]:
+        """Facts, payloads and leaves."""
+        facts: list[tuple[str, int | None, bytes]] = []
+        payloads: list[tuple[bytes, bytes] | None] = []
+        leaves: list[bytes] = []
+        encode = codec.encode
+        size = codec.SALT_BYTES
+        salts = self._salts(size * len(batch.facts))
+        at = 0
+        for fact, event in zip(batch.facts, batch.events, strict=True):
+            body, payload = encode(fact)
+            if payload:
+                salt = salts[at : at + size]
+                payloads.append((salt, payload))
+                digest = sha256(salt + payload).digest()
+            else:
+                payloads.append(None)
+                digest = codec.NO_PAYLOAD
+            at += size
+            facts.append((event, decision_of(fact), body))
+            leaves.append(codec.leaf(event, body, digest))
+        return pack(facts), pack(payloads), b"".join(leaves)
+
+    def _ended(self, batch: Batch, many: Many) -> bytes:
+        """Rows of the decisions that became terminal, and the note of them in the commit."""
+        ends = []
+        rows = many["add_decision"] = []
+        parked_to, at_us, first_seq = self._parked_to, batch.at_us, batch.first_seq
+        for end in batch.ended:
+            seq, found = end
+            d, outcome = found.decision, found.outcome
+            code = outcome.code if outcome is not None else found.verdict.code
+            ends.append((seq - first_seq, d.id, d.source if outcome is not None else None))
+            rows.append(
+                (
+                    d.id,
+                    found.born,
+                    seq,
+                    found.state,
+                    code,
+                    d.kind,
+                    d.tenant,
+                    d.source,
+                    d.key,
+                    d.order_key,
+                    d.priority,
+                    d.received_us,
+                    d.deadline_us,
+                    at_us,
+                    d.parent,
+                )
+            )
+            if found.born < parked_to:
+                many.setdefault("unpark", []).append((d.id,))
+        return pack(ends)
+
+    def _balances(self, many: Many) -> None:
+        moved, self._state.moved = self._state.moved, set()
+        clear, rows = many["clear_balance"], many["put_balance"] = [], []
+        for budget, scope in {hold[:2] for hold in moved}:
+            balance = self._state.balances[budget, scope]
+            if balance.window_us is not None:  # its older windows may be gone
+                clear.append((budget, scope))
+            for window, (settled, reserved) in balance.sums.items():
+                start = -1 if window is None else window
+                rows.append((budget, scope, start, amount_text(settled), amount_text(reserved)))
+            if balance.latched:
+                self._limit(budget, scope, many)
+
+    def _limit(self, budget: str, scope: str, many: Many) -> None:
+        balance = self._state.balances[budget, scope]
+        row = (budget, scope, amount_text(balance.limit), balance.window_us, int(balance.latched))
+        many.setdefault("put_limit", []).append(row)
+
+    def _park(self, many: Many) -> None:
+        """Note those still open that were born long ago, so that opening the journal needs to read no further back."""
+        floor = self.next_seq - WINDOW_FACTS
+        births, is_open = self._births, self._state.open
+        old = [birth for birth in births if birth[1] < floor]
+        self._births = births[len(old) :]
+        many["park"] = [birth for birth in old if birth[0] in is_open]
+        many.setdefault("set_meta", []).append(("parked_to", floor))
+        self._parked_to = floor
+
+    # -- what else a fact writes ----------------------------------------------------------------------------------
+
+    def _admit(self, fact: port.Admit, event: str, seq: int, many: Many) -> None:
+        d = fact.decision
+        if event == "resume":
+            many.setdefault("add_step", []).append((d.id, seq))
+        else:
+            if fact.verdict.result is not Result.REFUSED:
+                self._births.append((d.id, seq))
+            if (d.tenant, d.source) not in self._sources:
+                self._sources.add((d.tenant, d.source))
+                many.setdefault("add_source", []).append((d.tenant, d.source))
+        if d.parent is not None and fact.verdict.result is Result.ADMITTED:
+            many.setdefault("add_step", []).append((d.parent, seq))
+
+    def _start(self, fact: port.Start, _event: str, seq: int, many: Many) -> None:
+        many.setdefault("add_step", []).extend((item.decision, seq) for item in fact.items)
+
+    def _step(self, fact: port.Verb, _event: str, seq: int, many: Many) -> None:
+        many.setdefault("add_step", []).append((decision_of(fact), seq))
+
+    def _set_limit(self, fact: port.SetLimit, _event: str, _seq: int, many: Many) -> None:
+        self._limit(fact.budget, fact.scope, many)
+
+    def _halt(self, fact: port.SetHalt, _event: str, _seq: int, many: Many) -> None:
+        _put(many, "halt", fact.halt.scope, "", None if fact.halt.mode == "none" else fact.halt)
+
+    def _learn(self, fact: port.Learn, _event: str, seq: int, many: Many) -> None:
+        for lesson in fact.lessons:
+            _put(many, "lesson", lesson.name, lesson.subject, lesson)
+        for adjustment in fact.adjustments:
+            _put(many, "adjustment", adjustment.name, adjustment.subject, adjustment)
+        _put(many, "learned", "", "", seq)
+
+    def _quarantine(self, fact: port.Quarantine, _event: str, _seq: int, many: Many) -> None:
+        _put(many, "quarantine", str(fact.entry.id), "", fact.entry if fact.entry.state == "kept" else None)
+
+    def _refer(self, fact: port.Refer, _event: str, seq: int, many: Many) -> None:
+        _put(many, "reference", fact.name, "", fact.version)
+        many.setdefault("add_version", []).append((fact.name, fact.version, seq))
+
+    def _declare(self, fact: port.Declare, _event: str, _seq: int, many: Many) -> None:
+        _put(many, "declared", "", "", fact)
+
+    def _epoch(self, fact: port.Epoch, _event: str, _seq: int, many: Many) -> None:
+        many.setdefault("set_meta", []).append(("doubt", fact.doubt))
+
+
+def _put(many: Many, what: str, name: str, subject: str, record: Any) -> None:
+    """Replace, or with None remove, an entry of `current`; the two must keep their order within a batch."""
+    key = (what, name, subject)
+    puts, drops = many.setdefault("put_current", []), many.setdefault("drop_current", [])
+    puts[:] = [row for row in puts if row[:3] != key]
+    drops[:] = [row for row in drops if row != key]
+    if record is None:
+        drops.append(key)
+    else:
+        puts.append((*key, pack(record)))
