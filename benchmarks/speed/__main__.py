@@ -43,7 +43,8 @@ def write(results: Results, *, out: Path, seed: int, started_us: int, command: s
     evidence = Evidence("speed", command=command, seed=seed, started_us=started_us, packages=("huey", "dbos"))
     figures.show(evidence, results)
     evidence.add("others_cores", results.overall("others_cores"))
-    evidence.add("fsync_p50_us", results.overall("fsync_p50_us"))
+    for probe in ("fsync_p50_us", "fsync_paused_p50_us"):
+        evidence.add(probe, results.overall(probe))
     evidence.add("samples", results.samples)
     evidence.add("failures", results.failures)
     evidence.section("Decisions a second, submit to durable outcome", page.bars(results, _PICTURE))

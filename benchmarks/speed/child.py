@@ -31,7 +31,7 @@ MEASURES: dict[str, Callable[[Arm, Run], Awaitable[Sample]]] = {
 
 async def measure(run: Run, directory: Path) -> Sample:
     """Open the arm, load it, close it, and compare what it acknowledged with what is on disk."""
-    probe = {"fsync_p50_us": fsync_us(directory)}
+    probe = {"fsync_p50_us": fsync_us(directory), "fsync_paused_p50_us": fsync_us(directory, 0.005)}
     if run.measure == "busy_loop":
         return probe | await busy_loop(run, directory)
     arm = arms.make(run)

@@ -30,13 +30,19 @@ def refuse_memory(directory: Path) -> None:
         raise RuntimeError(f"{directory} is on {best[1]}: its syncs cost nothing; choose a real disk with --out")
 
 
-def fsync_us(directory: Path) -> float:
-    """What a small append and its sync cost on this disk right now, in microseconds: the median of 25."""
+def fsync_us(directory: Path, pause_s: float = 0.0) -> float:
+    """What overwriting 4 KiB and its sync cost on this disk right now, in microseconds: the median of 25.
+
+    After a pause it is several times as much on some disks, which bounds any idle latency from below.
+    """
     took_s: list[float] = []
-    descriptor = os.open(directory / "fsync.probe", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    for _ in range(25):
+    descriptor = os.open(directory / "fsync.probe", os.O_CREAT | os.O_WRONLY)
+    os.write(descriptor, bytes(26 * 4096))
+    os.fsync(descriptor)
+    for block in range(25):
+        time.sleep(pause_s)
         began_s = time.perf_counter()
-        os.write(descriptor, bytes(4096))
+        os.pwrite(descriptor, b"x" * 4096, block * 4096)
         os.fdatasync(descriptor)
         took_s.append(time.perf_counter() - began_s)
     os.close(descriptor)
