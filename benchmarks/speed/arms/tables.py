@@ -45,7 +45,7 @@ class Tables:
         self._cursor = self._connection.cursor()
 
     def _grow_log(self) -> None:
-        """Make the log as long as it will ever be: a sync that must also record the file's growth costs half as much again."""
+        """Make the log as long as it will ever be: recording growth makes a sync half as dear again."""
         self._connection.execute("create table filler (body blob)")
         self._connection.execute("insert into filler values (zeroblob(?))", (CHECKPOINT_PAGES * 4_096,))
         self._connection.execute("drop table filler")
