@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lictor.errors import Code, InvariantViolation
-from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, DecisionState, Event
+from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, TERMINAL, DecisionState, Event
 from lictor.records import Result, Verdict
 
 from .open import Open
@@ -19,6 +19,13 @@ from .rules import admission_refusal, arbiter_ruling, halted
 from .state import Bound, State
 
 Decided = tuple[Answer, Verb | None]
+
+#: Members of enumerations, read once: reading one costs as much as a call.
+_ADMITTED = Result.ADMITTED
+_START = Event.START.value
+_STARTABLE = frozenset({DecisionState.ADMITTED.value, DecisionState.RUNNING.value})
+#: Refusals are verdicts, not outcomes.
+_OUTCOMES = TERMINAL - {DecisionState.REFUSED}
 
 
 def decide(state: State, verb: Verb, at_us: int) -> Decided:
@@ -37,7 +44,7 @@ def _admit(state: State, verb: Admit, at_us: int) -> Decided:
                 return _bound(state, verb, bound, at_us)
     elif not before.waits or before.cancel_asked:
         return Answer(ok=False, code="NOT_HELD", decision=decision.id, open=before), None
-    if verdict.result is not Result.ADMITTED:
+    if verdict.result is not _ADMITTED:
         return Answer(decision=decision.id, verdict=verdict), verb
     plan = verb.plan
     if plan is None or not plan.actions or verdict.digest != decision.digest:
@@ -93,7 +100,7 @@ def _may_start(state: State, item: StartItem, at_us: int) -> bool:
     if found is None or found.plan is None or found.cancel_asked:
         return False
     # I5; resolving what is in doubt asks under its own permission and never starts here past the deadline.
-    if at_us >= found.decision.deadline_us or found.state not in {DecisionState.ADMITTED, DecisionState.RUNNING}:
+    if at_us >= found.decision.deadline_us or found.state not in _STARTABLE:
         return False
     if len(set(item.ordinals)) != len(item.ordinals):
         return False
@@ -101,7 +108,7 @@ def _may_start(state: State, item: StartItem, at_us: int) -> bool:
         if not 0 <= ordinal < len(found.actions):
             return False
         action = found.actions[ordinal]
-        if (action.state, Event.START) not in ACTION or item.fence <= action.fence:  # fences only grow
+        if (action.state, _START) not in ACTION or item.fence <= action.fence:  # fences only grow
             return False
         if state.halts and halted(state, found.decision, found.plan.actions[ordinal].effector):  # I12
             return False
@@ -145,7 +152,7 @@ def _why_not(found: Open, news: Act, state: str, reports: set[str] | frozenset[s
     if news.report is not None and (news.report in reports or (action.reports and news.report in action.reports)):
         return "DUPLICATE_REPORT"
     # Attempts begin by `Start` or a lease alone.
-    if (state, news.event) not in ACTION or news.event == Event.START:
+    if (state, news.event) not in ACTION or news.event == _START:
         return "ACTION_DONE" if state in ACTION_TERMINAL else "NOT_IN_LIFECYCLE"
     return None
 
@@ -170,28 +177,16 @@ def _close(state: State, verb: Close, _at_us: int) -> Decided:
         if len(good) != len(verb.acts):
             return Answer(ok=False, code=code, decision=verb.decision, open=found), None
     transition = DECISION.get((found.state, verb.event))
-    # Refusals are verdicts, not outcomes; they come as an `Admit`.
     if transition is None or transition.to != verb.outcome.result or transition.to not in _OUTCOMES:
         return Answer(ok=False, code="NOT_IN_LIFECYCLE", decision=verb.decision, open=found), None
     return Answer(decision=verb.decision, open=found, outcome=verb.outcome), verb
-
-
-_OUTCOMES = frozenset(
-    {
-        DecisionState.SUCCEEDED,
-        DecisionState.FAILED,
-        DecisionState.EXPIRED,
-        DecisionState.CANCELLED,
-        DecisionState.COMPENSATED,
-    }
-)
 
 
 def _undo(state: State, verb: Undo, _at_us: int) -> Decided:
     found = state.open.get(verb.decision)
     if found is None:
         return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
-    if (found.state, Event.COMPENSATE) not in DECISION:
+    if (found.state, "compensate") not in DECISION:
         return Answer(ok=False, code="NOT_IN_LIFECYCLE", decision=verb.decision, open=found), None
     return Answer(decision=verb.decision, open=found), verb
 

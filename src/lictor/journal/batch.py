@@ -25,6 +25,8 @@ class Batch(msgspec.Struct, gc=False):
     #: Accepted facts; the n-th is at `first_seq + n`.
     facts: list[Verb]
     events: list[str]
+    #: The one decision that each is about, if there is one.
+    ids: list[int | None]
     #: Decisions that became terminal.
     ended: list[Ended]
     #: Answers whose original verdict or outcome is in the store and no longer in the state.
@@ -40,6 +42,7 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
     answers: list[Answer] = []
     facts: list[Verb] = []
     events: list[str] = []
+    ids: list[int | None] = []
     unanswered: list[Answer] = []
     ended = state.ended
     seq = first_seq
@@ -50,24 +53,25 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
             if answer.open is None and answer.code in _TOLD_FROM_HISTORY:
                 unanswered.append(answer)
             continue
-        event = codec.NAMES[type(fact)]
         before = len(ended)
-        if event == "admit":
-            if fact.decision.id in state.open:  # type: ignore[attr-defined]
-                event = "resume"
+        if isinstance(fact, Admit):
+            id_: int | None = fact.decision.id
+            events.append("resume" if id_ in state.open else "admit")
             state.evolve(fact, seq, at_us)
-            answer.open = state.open.get(fact.decision.id)  # type: ignore[attr-defined]
+            answer.open = state.open.get(fact.decision.id)
             if len(ended) > before and ended[-1].open.outcome is not None:
                 answer.closed = ended[-1].open.decision.id
         else:
+            id_ = fact.decision if isinstance(fact, Close) else decision_of(fact)
+            events.append(codec.NAMES[type(fact)])
             state.evolve(fact, seq, at_us)
             if len(ended) > before:
                 answer.outcome = ended[-1].open.outcome
         facts.append(fact)
-        events.append(event)
+        ids.append(id_)
         seq += 1
     state.ended = []
-    return Batch(at_us, first_seq, answers, facts, events, ended, unanswered)
+    return Batch(at_us, first_seq, answers, facts, events, ids, ended, unanswered)
 
 
 _TOLD_FROM_HISTORY = frozenset({"DUPLICATE", "NOT_OPEN", "NOT_HELD"})

@@ -40,7 +40,8 @@ EVENTS: dict[str, type[port.Verb]] = {
 }
 NAMES: dict[type[port.Verb], str] = {verb: name for name, verb in EVENTS.items() if name != "resume"}
 _DECODERS = {name: msgspec.msgpack.Decoder(verb).decode for name, verb in EVENTS.items()}
-_PREFIXES = {name: name.encode() for name in EVENTS}
+#: What each leaf begins with.
+PREFIXES = {name: name.encode() for name in EVENTS}
 
 NO_PAYLOAD = bytes(32)
 #: What the first commit is chained to.
@@ -109,7 +110,7 @@ def decode(event: str, body: bytes, payload: bytes) -> port.Verb:
 
 def leaf(event: str, body: bytes, digest: bytes) -> bytes:
     """The hash that history commits to; `digest` is the payload's."""
-    return sha256(_PREFIXES[event] + body + digest).digest()
+    return sha256(PREFIXES[event] + body + digest).digest()
 
 
 def payload_digest(salt: bytes, payload: bytes) -> bytes:

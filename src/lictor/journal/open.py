@@ -6,16 +6,18 @@ from typing import Any
 
 import msgspec
 
-from lictor.lifecycle import ACTION_TERMINAL, ActionState, DecisionState, Event, act
+from lictor.lifecycle import ACTION_TERMINAL, ActionState, DecisionState, act
 from lictor.records import Amount, Approval, Decision, Outcome, Plan, Verdict
 
 from .port import Act
+
+_WAITING = frozenset({DecisionState.HELD.value, DecisionState.DEFERRED.value})
 
 
 class OpenAction(msgspec.Struct, eq=False, gc=False):
     """One action of an open decision."""
 
-    state: str = ActionState.WAITING
+    state: str = ActionState.WAITING.value
     attempts: int = 0
     fence: int = 0
     event: str | None = None
@@ -34,7 +36,7 @@ class OpenAction(msgspec.Struct, eq=False, gc=False):
 
     def start(self, fence: int) -> None:
         """A new attempt holds the lease."""
-        self.state = act(self.state, Event.START).to
+        self.state = act(self.state, "start").to
         self.attempts += 1
         self.fence = fence
         self.next_us = None
@@ -75,7 +77,7 @@ class Open(msgspec.Struct, eq=False, gc=False):
     actions: list[OpenAction] = []
     #: What is still reserved, by (budget, scope, window).
     held: dict[tuple[str, str, int | None], Amount] = {}
-    approvals: list[Approval] = []
+    approvals: tuple[Approval, ...] = ()
     cancel_asked: bool = False
     cancel_by: str = ""
     started_us: int | None = None
@@ -90,7 +92,7 @@ class Open(msgspec.Struct, eq=False, gc=False):
     @property
     def waits(self) -> bool:
         """It is held or deferred: its admission is still to come."""
-        return self.state in {DecisionState.HELD, DecisionState.DEFERRED}
+        return self.state in _WAITING
 
     def attempts(self) -> int:
         """Attempts of all its actions."""

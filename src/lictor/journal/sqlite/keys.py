@@ -77,14 +77,14 @@ class StoredKeys:
         self._run_last_seq = 0
         self._run_newest_us = 0
         self._bound: list[bytes] = []
-        self._last: tuple[str, str, str, bytes] = ("", "", "", b"")
+        self._asked, self._asked_digest = ("", "", ""), b""
         self._dropping: deque[int] = deque()
         self._segments: list[Segment] = []
         self._load()
 
     def get(self, tenant: str, source: str, key: str) -> Bound | None:
         digest = key_digest(tenant, source, key)
-        self._last = (tenant, source, key, digest)
+        self._asked, self._asked_digest = (tenant, source, key), digest
         found = self._fresh.get(digest)
         if found is None and self._sealing:
             found = self._sealing.get(digest)
@@ -100,8 +100,9 @@ class StoredKeys:
         return None
 
     def put(self, tenant: str, source: str, key: str, bound: Bound) -> None:
-        last = self._last
-        digest = last[3] if last[:3] == (tenant, source, key) else key_digest(tenant, source, key)
+        asked = self._asked  # an admission asks first
+        known = asked[2] is key and asked[1] == source and asked[0] == tenant
+        digest = self._asked_digest if known else key_digest(tenant, source, key)
         self._fresh[digest] = bound
         self._bound.append(digest + bound.decision.to_bytes(8) + bound.digest)
 

@@ -25,6 +25,8 @@ from .queries import QUERIES
 #: Open decisions are parked when this many younger facts are there, in runs of as many.
 WINDOW_FACTS = 8_192
 
+_REFUSED, _ADMITTED = Result.REFUSED, Result.ADMITTED
+
 #: Query -> parameters of each time that it runs.
 Many = dict[str, list[tuple[Any, ...]]]
 
@@ -140,11 +142,11 @@ class Writer:
         facts: list[tuple[str, int | None, bytes]] = []
         payloads: list[tuple[bytes, bytes] | None] = []
         leaves: list[bytes] = []
-        encode = codec.encode
+        encode, prefixes = codec.encode, codec.PREFIXES
         size = codec.SALT_BYTES
         salts = self._salts(size * len(batch.facts))
         at = 0
-        for fact, event in zip(batch.facts, batch.events, strict=True):
+        for fact, event, decision in zip(batch.facts, batch.events, batch.ids, strict=True):
             body, payload = encode(fact)
             if payload:
                 salt = salts[at : at + size]
@@ -154,8 +156,8 @@ class Writer:
                 payloads.append(None)
                 digest = codec.NO_PAYLOAD
             at += size
-            facts.append((event, decision_of(fact), body))
-            leaves.append(codec.leaf(event, body, digest))
+            facts.append((event, decision, body))
+            leaves.append(sha256(prefixes[event] + body + digest).digest())
         return pack(facts), pack(payloads), b"".join(leaves)
 
     def _ended(self, batch: Batch, many: Many) -> bytes:
@@ -164,7 +166,7 @@ class Writer:
         rows = many["add_decision"] = []
         parked_to, at_us, first_seq = self._parked_to, batch.at_us, batch.first_seq
         for end in batch.ended:
-            seq, found = end
+            seq, found = end.seq, end.open
             d, outcome = found.decision, found.outcome
             code = outcome.code if outcome is not None else found.verdict.code
             ends.append((seq - first_seq, d.id, d.source if outcome is not None else None))
@@ -194,7 +196,7 @@ class Writer:
     def _balances(self, many: Many) -> None:
         moved, self._state.moved = self._state.moved, set()
         clear, rows = many["clear_balance"], many["put_balance"] = [], []
-        for budget, scope in {hold[:2] for hold in moved}:
+        for budget, scope in moved:
             balance = self._state.balances[budget, scope]
             if balance.window_us is not None:  # its older windows may be gone
                 clear.append((budget, scope))
@@ -226,12 +228,12 @@ class Writer:
         if event == "resume":
             many.setdefault("add_step", []).append((d.id, seq))
         else:
-            if fact.verdict.result is not Result.REFUSED:
+            if fact.verdict.result is not _REFUSED:
                 self._births.append((d.id, seq))
             if (d.tenant, d.source) not in self._sources:
                 self._sources.add((d.tenant, d.source))
                 many.setdefault("add_source", []).append((d.tenant, d.source))
-        if d.parent is not None and fact.verdict.result is Result.ADMITTED:
+        if d.parent is not None and fact.verdict.result is _ADMITTED:
             many.setdefault("add_step", []).append((d.parent, seq))
 
     def _start(self, fact: port.Start, _event: str, seq: int, many: Many) -> None:
