@@ -55,11 +55,31 @@ class _Numbered:
 
 
 class SimFuture(_Numbered, asyncio.Future[Any]):
-    """A future of a SimLoop."""
+    """A future of a SimLoop. The dead cannot settle it."""
+
+    def set_result(self, result: Any) -> None:
+        if self.get_loop().muted is None:  # type: ignore[attr-defined]
+            _set_result(self, result)
+
+    def set_exception(self, exception: Any) -> None:
+        if self.get_loop().muted is None:  # type: ignore[attr-defined]
+            _set_exception(self, exception)
+
+    def cancel(self, msg: Any = None) -> bool:
+        return self.get_loop().muted is None and _cancel(self, msg)  # type: ignore[attr-defined]
+
+
+# Named here because `super()` takes longer than what it finds.
+_set_result = asyncio.Future.set_result
+_set_exception = asyncio.Future.set_exception
+_cancel = asyncio.Future.cancel
 
 
 class SimTask(_Numbered, asyncio.Task[Any]):
-    """A task of a SimLoop."""
+    """A task of a SimLoop. The dead cannot cancel it."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        return self.get_loop().muted is None and super().cancel(msg)  # type: ignore[attr-defined]
 
 
 def label(work: object) -> str:

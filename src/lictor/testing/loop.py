@@ -99,9 +99,9 @@ class SimLoop(WorldlessLoop):
             self.note("crash", machine.label)
             machine.alive = False
             self._divert(machine, machine.remains)
-            machine.down.set_result(None)
+            machine.settle()
         if machine is self._current:
-            self._barred = machine
+            self.muted = machine
             raise Crashed(machine)
 
     def pause(self, machine: Machine) -> None:
@@ -115,7 +115,7 @@ class SimLoop(WorldlessLoop):
             self._divert(machine, self._ready)
 
     def _divert(self, machine: Machine, inbox: list[SimHandle]) -> None:
-        inbox.extend(handle for handle in machine.inbox if handle.machine is machine)
+        inbox.extend([handle for handle in machine.inbox if handle.machine is machine])
         if machine.inbox is self._ready:
             self._ready[:] = [handle for handle in self._ready if handle.machine is not machine]
         machine.inbox = inbox
@@ -129,7 +129,7 @@ class SimLoop(WorldlessLoop):
             yield
         finally:
             self._current = caller
-            self._barred = None if caller.alive else caller
+            self.muted = None if caller.alive else caller
         caller.check()
 
     def at_step(self, step: int, callback: Callable[[], None]) -> None:
@@ -159,11 +159,11 @@ class SimLoop(WorldlessLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> SimHandle:
-        if self._barred is not None or self._closed:
-            self._refuse()
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         if context is None:
             context = contextvars.copy_context()
-        machine = context.get(OWNER, self._current)
+        machine = self.muted or context.get(OWNER, self._current)
         self._numbers = seq = self._numbers + 1
         handle = SimHandle(self._now, callback, args, self, context, machine, seq)
         machine.inbox.append(handle)
@@ -185,11 +185,12 @@ class SimLoop(WorldlessLoop):
     ) -> SimHandle:
         if when <= self._now:
             return self.call_soon(callback, *args, context=context)
-        if self._barred is not None or self._closed:
-            self._refuse()
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         if context is None:
             context = contextvars.copy_context()
-        handle = SimHandle(when, callback, args, self, context, context.get(OWNER, self._current), self.number())
+        machine = self.muted or context.get(OWNER, self._current)
+        handle = SimHandle(when, callback, args, self, context, machine, self.number())
         handle._scheduled = True
         heapq.heappush(self._timers, (when, handle.seq, handle))
         return handle
@@ -211,9 +212,6 @@ class SimLoop(WorldlessLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: contextvars.Context | None = None, **kwargs: Any
     ) -> asyncio.Task[Any]:
-        if self._barred is not None or self._closed:
-            coro.close()
-            self._refuse()
         if context is None:
             context = contextvars.copy_context()
         machine = context.get(OWNER)
@@ -228,28 +226,8 @@ class SimLoop(WorldlessLoop):
             task = self._task_factory(self, coro, context=context, **kwargs)
             task.set_name(name)
         if not task.done():
-            machine.tasks[task] = None
+            (self.muted or machine).tasks[task] = None
         return task
-
-    def run_in_executor(self, _executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Run the function inline, at a step that the scheduler draws."""
-        future = self.create_future()
-
-        def offloaded() -> None:
-            if future.cancelled():
-                return
-            try:
-                result = func(*args)
-            except (Crashed, KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # noqa: BLE001 - the future carries it, as from a pool
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        offloaded.__qualname__ = f"offload:{label(func)}"
-        self.call_soon(offloaded)
-        return future
 
     # Driving
 
@@ -280,7 +258,7 @@ class SimLoop(WorldlessLoop):
             finally:
                 asyncio._set_running_loop(None)
                 self._running = self._stopping = False
-                self._barred, self._current = None, self.world
+                self.muted, self._current = None, self.world
 
     def _take_steps(self, done: Callable[[], bool]) -> None:
         """The scheduler: one round is one step, unless it moves time or meets what was cancelled."""
@@ -309,10 +287,9 @@ class SimLoop(WorldlessLoop):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - as in asyncio, the handler is told and the loop goes on
-                self._barred = None
                 problem = {"message": f"Exception in callback {name}", "exception": error, "handle": handle}
                 self.call_exception_handler(problem)
-            self._barred = None
+            self.muted = None
             if task is not None and task.done():
                 machine.tasks.pop(task, None)
             if len(recent) >= FOLD:
@@ -369,14 +346,9 @@ class SimLoop(WorldlessLoop):
 
     def _check_free(self) -> None:
         if self._closed:
-            self._refuse()
+            raise RuntimeError("Event loop is closed")
         if self._running or asyncio._get_running_loop() is not None:
             raise RuntimeError("This event loop is already running" if self._running else "another loop is running")
-
-    def _refuse(self) -> NoReturn:
-        if self._barred is not None:
-            raise Crashed(self._barred)
-        raise RuntimeError("Event loop is closed")
 
     # Ending
 
@@ -387,16 +359,25 @@ class SimLoop(WorldlessLoop):
         return self._closed
 
     def close(self) -> None:
-        """Let go of everything that is left, without running it as part of the run."""
+        """Close what the world has left, and let go of everything else without running it."""
         if self._running:
             raise RuntimeError("Cannot close a running event loop")
-        self._closed = True
-        for machine in (self.world, *self.machines):
-            machine.alive = False
-            self._divert(machine, machine.remains)
+        if self._closed:
+            return
+        everyone = (self.world, *self.machines)
+        for machine in everyone:
+            if machine.alive:
+                machine.alive = False
+                self._divert(machine, machine.remains)
         while self._timers:
             self._expire()
-        for machine in (self.world, *self.machines):
-            self._barred = machine
-            machine.bury()
-        self._barred = None
+        running = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)  # a `finally` that waits must find a loop, or it may try for ever
+        self.muted = self.world
+        try:
+            self.world.close()
+        finally:
+            asyncio._set_running_loop(running)
+            self.muted, self._closed = None, True
+            for machine in everyone:
+                machine.bury()

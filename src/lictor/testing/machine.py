@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
-import sys
-import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
+
+from lictor.testing.burial import bury
 
 T = TypeVar("T")
 
 #: Which machine the running code belongs to.
 OWNER: contextvars.ContextVar[Machine] = contextvars.ContextVar("machine")
 
-#: Coroutines that swallow even their own closing. Freed, they would print; there are few, and only from broken code.
-_UNDEAD: list[object] = []
-
 
 class Crashed(BaseException):
     """This machine is gone. An end and not an error: `except Exception` does not see it.
 
-    Raised in the step in which the machine crashed, and by the loop at whatever that step still tries to schedule.
+    Raised in the step in which the machine crashes, if it crashes in one of its own. Blocks on the way out still run,
+    as in any exception, but the dead are mute: what they schedule, settle, cancel or spawn does not happen, and they
+    never go on after an await. A part of the world that machines call directly keeps them out with `Machine.check`.
     """
 
     def __init__(self, machine: Machine) -> None:
@@ -69,8 +67,7 @@ class Machine:
         self.remains: list[Any] = []
         #: Its unfinished tasks in order of creation; also what keeps them from being freed.
         self.tasks: dict[asyncio.Task[Any], None] = {}
-        #: Done when it has crashed. To be waited for from another machine.
-        self.down: asyncio.Future[None] = loop.create_future()
+        self._down: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._context = contextvars.copy_context()
         self._context.run(OWNER.set, self)
@@ -87,63 +84,42 @@ class Machine:
     async def join(self, task: asyncio.Task[T]) -> T:
         """Wait from elsewhere for a task of this machine; raises Crashed if the machine goes down first."""
         if not task.done():
-            await asyncio.wait((task, self.down), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((task, self._down), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise Crashed(self)
         return task.result()
+
+    async def crashed(self) -> None:
+        """Wait from elsewhere until it has crashed."""
+        await asyncio.wait((self._down,))  # a bare await would cancel the future with whoever waits
 
     def check(self) -> None:
         """Raise Crashed unless it is up: what a part of the world does first when a machine calls it."""
         if not self.alive:
             raise Crashed(self)
 
+    def settle(self) -> None:
+        """Tell who waits for it that it has crashed."""
+        self._down.set_result(None)
+
     def crash(self) -> None:
         """Lose the machine here and now; raises Crashed if it is this machine that runs."""
         self._loop.crash(self)
 
-    def bury(self) -> None:
-        """Let go of everything that it still had, when the run is over.
+    def close(self) -> None:
+        """Close its unfinished coroutines, and run their `finally` blocks: the world ends, it does not crash."""
+        for task in self.tasks:
+            with suppress(Exception):  # one that tries to wait there is buried as it is
+                task.get_coro().close()
 
-        Blocks that a crash has skipped may run here. They can schedule nothing, and nobody looks any more.
-        """
-        if not self.tasks and not self.remains:
-            return
-        with _hushed():
-            for task in self.tasks:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio does so too
-                self._context.copy().run(_close, task.get_coro())
-            for handle in self.remains:
-                for arg in handle._args or ():  # noqa: SLF001 - a handle shows its arguments nowhere else
-                    if inspect.iscoroutine(arg):
-                        _close(arg)
-            self.tasks.clear()
-            self.remains.clear()
+    def bury(self) -> None:
+        """Let go of everything that it still has, without running any of it."""
+        for task in self.tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - so does asyncio
+        bury(task.get_coro() for task in self.tasks)
+        bury(arg for handle in self.remains for arg in handle._args or ())  # noqa: SLF001 - nothing else shows them
+        self.tasks.clear()
+        self.remains.clear()
 
     def __repr__(self) -> str:
         return f"<Machine {self.label} {'up' if self.alive else 'down'}>"
-
-
-def _close(coro: Any) -> None:
-    """Close a coroutine even if its `finally` blocks wait, raise or try to go on."""
-    for _ in range(100):
-        try:
-            coro.close()
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # noqa: BLE001, S112 - the dead have nothing to report
-            continue
-        return
-    _UNDEAD.append(coro)
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """No warning of a coroutine that never ran, no print of what a finalizer raised."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda _unraisable: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.unraisablehook = hook

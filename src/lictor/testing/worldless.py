@@ -11,10 +11,14 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from lictor.testing.fence import FenceError
+from lictor.testing.handle import label
 from lictor.testing.machine import Crashed, Machine
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def _fenced(name: str) -> Any:
@@ -63,8 +67,8 @@ class WorldlessLoop(asyncio.AbstractEventLoop):
         self._exception_handler: Callable[[Any, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
         self._debug = False
-        #: Set while code of a dead machine may still be running: what it schedules raises.
-        self._barred: Machine | None = None
+        #: Set while code of a dead machine may still be running: nobody hears what it does on the loop.
+        self.muted: Machine | None = None
         self._generators_seen = 0
         self._generators: weakref.WeakValueDictionary[int, AsyncGenerator[Any, Any]] = weakref.WeakValueDictionary()
 
@@ -80,7 +84,7 @@ class WorldlessLoop(asyncio.AbstractEventLoop):
         self.unhandled.append(context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        if self.is_closed() or isinstance(context.get("exception"), Crashed):
+        if self.is_closed() or self.muted is not None or isinstance(context.get("exception"), Crashed):
             return
         if self._exception_handler is None:
             self.default_exception_handler(context)
@@ -93,7 +97,7 @@ class WorldlessLoop(asyncio.AbstractEventLoop):
             errors = [each.get("exception") or RuntimeError(each["message"]) for each in self.unhandled]
             raise BaseExceptionGroup("reached the exception handler", errors)
 
-    # Options
+    # Options, and what is offloaded
 
     def get_debug(self) -> bool:
         return self._debug
@@ -106,6 +110,26 @@ class WorldlessLoop(asyncio.AbstractEventLoop):
 
     def set_task_factory(self, factory: Any) -> None:
         self._task_factory = factory
+
+    def run_in_executor(self, _executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Run the function inline, at a step that the scheduler draws."""
+        future = self.create_future()
+
+        def offloaded() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = func(*args)
+            except (Crashed, KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - the future carries it, as from a pool
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        offloaded.__qualname__ = f"offload:{label(func)}"
+        self.call_soon(offloaded)
+        return future
 
     def set_default_executor(self, executor: Any) -> None:
         """Accepted and ignored: what is offloaded runs inline."""
@@ -130,7 +154,7 @@ class WorldlessLoop(asyncio.AbstractEventLoop):
         self._generators[self._generators_seen] = generator
 
     def _generator_dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
-        if not self.is_closed() and self._barred is None:
+        if not self.is_closed() and self.muted is None:
             self.call_soon(self.create_task, generator.aclose())
 
     async def shutdown_asyncgens(self) -> None:
