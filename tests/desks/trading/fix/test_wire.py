@@ -52,7 +52,8 @@ def test_a_report_comes_back_as_it_was(report, resent):
 
 
 @given(
-    st.lists(st.tuples(amounts, amounts), max_size=5), st.lists(st.tuples(times, amounts, amounts, sides), max_size=5)
+    st.lists(st.tuples(amounts, amounts), min_size=1, max_size=5),
+    st.lists(st.tuples(times, amounts, amounts, sides), max_size=5),
 )
 def test_a_market_snapshot_comes_back_as_it_was(levels, trades):
     snapshot = Snapshot(1_777_689_380_521_000, tuple(levels), tuple(reversed(levels)))

@@ -194,27 +194,31 @@ def read_report(fields: Fields, *, resent: bool = False) -> Report:
 def market_message(request_id: str, symbol: str, snapshot: Snapshot, prints: Sequence[Print]) -> Message:
     """MarketDataSnapshotFullRefresh: bids and offers best first, then the trades since the last one, oldest first.
 
-    TransactTime, which later versions of FIX have in this message, is the moment of the snapshot.
+    The message has no time of its own in FIX 4.4: that of the snapshot is the time of its first level. So a book that
+    is empty on both sides cannot be told of; raises ValueError.
     """
-    made = message(MARKET_SNAPSHOT, {MD_REQ_ID: request_id, SYMBOL: symbol, TRANSACT_TIME: timestamp(snapshot.time_us)})
-    for kind, levels in (("0", snapshot.bids), ("1", snapshot.asks)):
-        for price, qty in levels:
-            made.add_group(NO_ENTRIES, _entry(kind, price, qty))
+    made = message(MARKET_SNAPSHOT, {MD_REQ_ID: request_id, SYMBOL: symbol})
+    levels = [("0", *level) for level in snapshot.bids] + [("1", *level) for level in snapshot.asks]
+    if not levels:
+        raise ValueError("an empty book has no snapshot")
+    for number, (kind, price, qty) in enumerate(levels):
+        made.add_group(NO_ENTRIES, _entry(kind, price, qty, None if number else snapshot.time_us))
     for trade in prints:
-        group = _entry("2", trade.price, trade.qty)
-        date, _, time = timestamp(trade.time_us).partition("-")
-        group.set_field(ENTRY_DATE, date)
-        group.set_field(ENTRY_TIME, time)
+        group = _entry("2", trade.price, trade.qty, trade.time_us)
         group.set_field(TEXT, "BUY" if trade.side == BUY else "SELL")
         made.add_group(NO_ENTRIES, group)
     return made
 
 
-def _entry(kind: str, price: int, qty: int) -> Group:
+def _entry(kind: str, price: int, qty: int, time_us: int | None) -> Group:
     group = Group()
     group.set_field(ENTRY_TYPE, kind)
     group.set_field(ENTRY_PX, _decimal(price, _PRICE_PLACES))
     group.set_field(ENTRY_SIZE, _decimal(qty, _QTY_PLACES))
+    if time_us is not None:
+        date, _, time = timestamp(time_us).partition("-")
+        group.set_field(ENTRY_DATE, date)
+        group.set_field(ENTRY_TIME, time)
     return group
 
 
@@ -222,14 +226,15 @@ def read_market(made: Message) -> tuple[Snapshot, list[Print]]:
     """The book and the trades of a MarketDataSnapshotFullRefresh that was decoded with a data dictionary."""
     levels: dict[str, list[tuple[int, int]]] = {"0": [], "1": []}
     prints: list[Print] = []
+    time_us = 0
     for group in made.get_groups(NO_ENTRIES):
         fields = dict(group.items())
         price, qty = _amount(fields, ENTRY_PX, _PRICE_PLACES), _amount(fields, ENTRY_SIZE, _QTY_PLACES)
         kind = fields[ENTRY_TYPE]
+        at_us = read_timestamp(f"{fields[ENTRY_DATE]}-{fields[ENTRY_TIME]}") if ENTRY_DATE in fields else 0
         if kind in levels:
             levels[kind].append((price, qty))
+            time_us = time_us or at_us
         else:
-            at_us = read_timestamp(f"{fields[ENTRY_DATE]}-{fields[ENTRY_TIME]}")
             prints.append(Print(at_us, price, qty, BUY if fields.get(TEXT) == "BUY" else SELL))
-    time_us = read_timestamp(made.get(TRANSACT_TIME))
     return Snapshot(time_us, tuple(levels["0"]), tuple(levels["1"])), prints

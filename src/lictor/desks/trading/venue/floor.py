@@ -133,8 +133,11 @@ class VenueFloor:
         prints, self._prints = self._prints, []
         for port in self.gateway.ports.values():
             if port.market_request:
-                snapshot = self.snapshot(at_us, port.market_depth)
-                port.put_market(wire.market_message(port.market_request, self._rules.symbol, snapshot, prints))
+                self._tell_market(port, port.market_request, self.snapshot(at_us, port.market_depth), prints)
+
+    def _tell_market(self, port: Port, request: str, snapshot: Snapshot, prints: list[Print]) -> None:
+        if snapshot.bids or snapshot.asks:
+            port.put_market(wire.market_message(request, self._rules.symbol, snapshot, prints))
 
     def snapshot(self, at_us: int, depth: int) -> Snapshot:
         """The best levels now."""
@@ -184,8 +187,7 @@ class VenueFloor:
         if fields.get(wire.SUBSCRIPTION) == "2":
             port.market_request = ""
             return
-        snapshot = self.snapshot(self.now_us(), min(depth, DEPTH_MAX))
-        port.put_market(wire.market_message(request, self._rules.symbol, snapshot, []))
+        self._tell_market(port, request, self.snapshot(self.now_us(), min(depth, DEPTH_MAX)), [])
         if fields.get(wire.SUBSCRIPTION) == "1":
             port.market_request, port.market_depth = request, min(depth, DEPTH_MAX)
 
