@@ -115,8 +115,6 @@ def test_what_is_buried_unstarted_gives_no_warning(recwarn):
     assert list(recwarn) == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_and_unburied_it_gives_one():
     with pytest.warns(RuntimeWarning, match="never awaited"):
         asyncio.sleep(0)
-        gc.collect()

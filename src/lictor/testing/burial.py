@@ -7,17 +7,35 @@ Python closes a suspended coroutine or generator before it frees it: `GeneratorE
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import _GeneratorContextManagerBase
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
+from typing import cast
 
 _CODE = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _CONTAINERS = (list, tuple, set, frozenset, deque)
+
+
+async def _stream() -> AsyncIterator[None]:
+    yield
+
+
+def _awaitables() -> Iterator[type]:
+    """The types that stand between a coroutine and what it awaits; `types` does not name them."""
+    coro, stream = asyncio.sleep(0), cast("AsyncGenerator[None]", _stream())
+    for awaitable in (coro.__await__(), stream.asend(None), stream.athrow(GeneratorExit)):
+        yield type(awaitable)
+        cast("Generator[None]", awaitable).close()
+
+
+#: What may lead to a coroutine. A `with` block holds the bound `__exit__` of its manager.
+_LEADS = (*_CODE, *_awaitables(), MethodType, _GeneratorContextManagerBase)
 
 #: `PyGC_Head` of CPython with a GIL; it is the same from 3.9 to 3.14.
 _HEADER_KNOWN = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -32,29 +50,23 @@ def bury(roots: Iterable[object]) -> None:
     Found are those that they await, those in local variables, one container deep, and those behind `with` blocks.
     """
     seen: set[int] = set()
-    stack = list(roots)
-    while stack:
-        thing = stack.pop()
-        if id(thing) in seen:
+    leads = [root for root in roots if isinstance(root, _LEADS)]
+    while leads:
+        lead = leads.pop()
+        if id(lead) in seen:
             continue
-        seen.add(id(thing))
-        if isinstance(thing, _CODE):
-            _mark(thing)
-        stack.extend(_held(thing))
-
-
-def _held(thing: object) -> Iterator[object]:
-    """What may be a coroutine or lead to one, from a frame's variables and stack, a `with` block, or an awaitable."""
-    if isinstance(thing, _CODE) or type(thing).__name__.startswith(("async_generator_", "coroutine_wrapper")):
-        for referent in gc.get_referents(thing):
-            if isinstance(referent, _CONTAINERS):
-                yield from (item for item in referent if isinstance(item, _CODE))
-            else:
-                yield referent
-    elif isinstance(thing, MethodType):
-        yield thing.__self__  # a `with` block holds the bound `__exit__` of its manager
-    elif isinstance(thing, _GeneratorContextManagerBase):
-        yield thing.gen  # the generator below the decorator `contextmanager`
+        seen.add(id(lead))
+        if isinstance(lead, _CODE):
+            _mark(lead)
+        if isinstance(lead, MethodType):
+            held: list[object] = [lead.__self__]
+        elif isinstance(lead, _GeneratorContextManagerBase):
+            held = [lead.gen]
+        else:
+            held = gc.get_referents(lead)
+            for container in [each for each in held if isinstance(each, _CONTAINERS)]:
+                held.extend(container)
+        leads.extend(each for each in held if isinstance(each, _LEADS))
 
 
 def _mark(code: object) -> None:
