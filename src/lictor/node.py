@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
 from typing import Any, Self
@@ -79,9 +78,11 @@ class Node(Steering):
         for reference in self.app.references.values():
             await self._load(reference)
             self._tasks.append(asyncio.create_task(self._refresh(reference)))
-        self.pipeline.feedback.recover(state)
+        await self.pipeline.feedback.recover(state)
+        self.pipeline.monitoring.recover()
         self.pipeline.validation.recover(state)
         self.pipeline.execution.recover(state, now_us)
+        self.pipeline.inputs.recover(state)
         self.accepting = True
         self._tasks.append(asyncio.create_task(self._run()))
         self.wake()
@@ -135,6 +136,8 @@ class Node(Steering):
             if not future.done():
                 future.set_exception(stopped)
         self.pipeline.handles.fail(stopped)
+        self.pipeline.feedback.fail(stopped)
+        self.pipeline.monitoring.note("node_failed", error=f"{type(error).__name__}: {error}")
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -152,7 +155,13 @@ class Node(Steering):
     def _set_timer(self) -> None:
         """Wake when the next thing is due."""
         due = [
-            t for t in (self.pipeline.execution.agenda.next_us(), self.pipeline.validation.next_us()) if t is not None
+            t
+            for t in (
+                self.pipeline.execution.agenda.next_us(),
+                self.pipeline.validation.next_us(),
+                self.pipeline.feedback.next_us(),
+            )
+            if t is not None
         ]
         if self.pipeline.inputs.shedding.due:
             due.append(self.clock.wall_us() + int(self.settings.shed_every_s * 1e6))
@@ -189,6 +198,7 @@ class Node(Steering):
         """Drain, and close the journal. What is open goes on at the next start."""
         if self._tasks and self.failure is None:
             await self.drain()
+            self.pipeline.feedback.flush()
             await self._settle()
         self.accepting = False
         for task in self._tasks:
@@ -198,6 +208,7 @@ class Node(Steering):
         for task in list(self._beside):
             task.cancel()
         await self.pipeline.execution.attempts.stop()
+        self.pipeline.feedback.stop()
         if self._timer is not None:
             self._timer.cancel()
         await self.journal.close()
@@ -220,11 +231,14 @@ class Node(Steering):
 
     async def _load(self, reference: Reference[Any]) -> None:
         """Load once; a loader that fails leaves the last value, which ages until gates refuse."""
-        with contextlib.suppress(Exception):
+        try:
             loaded = reference.load()
             value = await loaded if inspect.isawaitable(loaded) else loaded
             self.pipeline.validation.loaded(reference.name, value, self.clock.wall_us())
             self.wake()
+        except Exception as error:  # noqa: BLE001 - a loader is user code
+            told = f"{type(error).__name__}: {error}"
+            self.pipeline.monitoring.note("reference_failed", reference=reference.name, error=told)
 
     async def _refresh(self, reference: Reference[Any]) -> None:
         while True:
@@ -243,8 +257,8 @@ class Node(Steering):
 
         Args:
             value: An object of a declared kind, or a `Signal`.
-            options: `source`, `tenant`, `key`, `priority`, `expires_in_s`, `deadline_us`, `not_before_us`, `confidence`, `expects`,
-                `parent`, `supersedes`; see `Signal`.
+            **options: `source`, `tenant`, `key`, `priority`, `expires_in_s`, `deadline_us`, `not_before_us`,
+                `confidence`, `expects`, `parent`, `supersedes`; see `Signal`.
 
         Raises:
             NodeStoppedError: the node takes no work.
@@ -280,7 +294,10 @@ class Node(Steering):
     async def stream(
         self, values: AsyncIterable[Any], *, ahead_max: int = 1_000, **options: Any
     ) -> AsyncIterator[Handle]:
-        """Submit what an async iterator gives and yield the verdicts in order; it is asked for more only as these are taken."""
+        """Submit what an async iterator gives and yield the verdicts in order.
+
+        It is asked for more only as these are taken.
+        """
         waiting: list[asyncio.Future[Handle]] = []
         async for value in values:
             waiting.append(self._offer(value if isinstance(value, Signal) else self.signal(value, **options)))
