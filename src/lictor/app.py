@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_rate
 from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft
-from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonSpec
+from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonPer, LessonSpec
 from lictor.declarations.gates import (
     FAMILIES,
     Adjustable,
@@ -270,19 +270,19 @@ class App(Declared):
         return declare
 
     def lesson(
-        self, type_: type, *, name: str | None = None
+        self, type_: type, *, name: str | None = None, per: LessonPer = "source"
     ) -> Callable[
         [Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]],
         LessonFunction,
     ]:
-        """Declare what is to be learned from each closed decision of a kind."""
+        """Declare what is to be learned from each closed decision of a kind; it remembers per source, kind or tenant."""
         kind = self.kind(type_)
 
         def declare(learn: Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]) -> LessonFunction:
             called = name or learn.__name__
             if any(lesson.name == called for lesson in self.lessons):
                 raise DeclarationError(f"lesson {called!r} is declared twice")
-            self.lessons.append(LessonSpec(called, kind.name, learn))
+            self.lessons.append(LessonSpec(called, kind.name, learn, per))
             return learn
 
         return declare

@@ -40,12 +40,16 @@ def assemble(
         wake()
 
     decisions = Shaping(app, ids.next)
-    feedback = Learner(app, settings.learn_every_s)
+    monitoring = Monitor(clock, journal)
+    feedback = Learner(app, journal, settings.learn_every_s, decisions.value, monitoring)
     amend = {name: shaper.amended for name, shaper in decisions.shapers.items()}
     validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)
     validation.gatekeeper.durability = journal.durability
+    validation.adjustments = feedback.adjustments
     execution = Executor(app, clock, randomness, wake, backlog_max=settings.backlog_max, value_of=decisions.value)
-    inputs = Intake(app, ids, settings.waiting_max, settings.shed_every_s, lambda _source: None)
+    inputs = Intake(
+        app, ids, settings.waiting_max, settings.shed_every_s, settings.quarantine_max, feedback.quality
+    )
     return Pipeline(
         journal,
         clock,
@@ -53,7 +57,7 @@ def assemble(
         decisions,
         validation,
         execution,
-        Monitor(),
+        monitoring,
         feedback,
         settings.turn_max,
         answered=answered,

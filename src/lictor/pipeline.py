@@ -23,7 +23,8 @@ from lictor.errors import Code, LictorError, MalformedError
 from lictor.execution.executor import Executor
 from lictor.feedback.learner import Learner
 from lictor.inputs.intake import Intake
-from lictor.journal.port import Admit, Answer, Journal, Start, Verb
+from lictor.journal.open import Open
+from lictor.journal.port import Admit, Answer, Journal, Learn, Start, Verb
 from lictor.monitoring.monitor import Monitor
 from lictor.records import Decision, Result
 from lictor.runtime.clock import Clock
@@ -53,20 +54,23 @@ class Pipeline:
         """One batch through the stages."""
         now_us = self.clock.wall_us()
         requests, self.requests = self.requests, []
-        verbs = [verb for verb, _ in requests] + self.execution.verbs(now_us)
+        learned = self.feedback.verbs(now_us)  # first, because it is in force for what follows
+        verbs = [*learned, *(verb for verb, _ in requests), *self.execution.verbs(now_us)]
         start = self.execution.starts(now_us)
         if start is not None:
             verbs.append(start)
         entries = [entry for entry in self._arrived(now_us) if self._decide(entry, now_us, verbs)]
-        verbs += self.inputs.verbs(now_us) + self.validation.verbs() + self.feedback.verbs(now_us)
+        verbs += self.inputs.verbs(now_us) + self.validation.verbs()
         if verbs:
             began = self.clock.monotonic()
             answers = await self.journal.write(verbs, now_us)
-            self._committed(verbs, answers, entries)
-            for (_, asked), answer in zip(requests, answers, strict=False):
+            took_s = self.clock.monotonic() - began
+            finished = self._committed(verbs, answers, entries)
+            for (_, asked), answer in zip(requests, answers[len(learned) :], strict=False):
                 if not asked.done():
                     asked.set_result(answer)
-            self.monitoring.turned(verbs, answers, self.clock.monotonic() - began)
+            self.monitoring.turned(verbs, answers, finished, took_s)
+        self.inputs.committed()
 
     def _arrived(self, now_us: int) -> Iterator[Entry]:
         """1 inputs: what is ruled again, what its lookups have answered, and new signals that are trusted."""
@@ -95,6 +99,7 @@ class Pipeline:
             return False
         verbs += self.validation.limits(entry, now_us)
         verbs.append(Admit(entry.decision, entry.verdict, entry.plan, entry.lease))
+        self.inputs.decided(entry)
         return True
 
     def _plan(self, entry: Entry, now_us: int) -> bool:
@@ -115,7 +120,7 @@ class Pipeline:
         found = self.journal.state.open.get(parent) if parent is not None else None
         return found.decision if found is not None else None
 
-    def _committed(self, verbs: list[Verb], answers: list[Answer], entries: list[Entry]) -> None:
+    def _committed(self, verbs: list[Verb], answers: list[Answer], entries: list[Entry]) -> list[Open]:
         """All of it is durable: let effects begin, answer submitters, tell who waits for outcomes, learn."""
         admitted = iter(entries)
         for verb, answer in zip(verbs, answers, strict=True):
@@ -123,14 +128,16 @@ class Pipeline:
                 self._ruled(next(admitted), answer)
             elif type(verb) is Start:
                 self.execution.started(verb, answer)
+            elif type(verb) is Learn:
+                self.feedback.wrote()
             else:
                 self.execution.wrote(verb, answer)
         finished, self.journal.state.finished = self.journal.state.finished, []
         for found in finished:
             self.execution.ended(found.decision.id)
             self.handles.close(found.decision.id, found.outcome)
-            if found.outcome is not None:
-                self.feedback.observe(found.decision, found.outcome)
+        self.feedback.observe(finished)
+        return finished
 
     def _ruled(self, entry: Entry, answer: Answer) -> None:
         """The journal has decided: begin, queue, or wait for a person or a time; and answer."""

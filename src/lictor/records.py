@@ -244,6 +244,8 @@ class Adjustment(Record, frozen=True, kw_only=True):
     #: A latched adjustment stays until a named person resets it.
     latched: bool = False
     by: str | None = None
+    #: The decision whose outcome moved it last.
+    decision: int | None = None
 
 
 class Halt(Record, frozen=True, kw_only=True):
@@ -279,6 +281,8 @@ class Quarantined(Record, frozen=True, kw_only=True):
     detail: str
     signal: bytes
     state: str = "kept"
+    #: Who replayed or discarded it.
+    by: str | None = None
 
 
 class ShedCount(Record, frozen=True):

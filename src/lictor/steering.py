@@ -117,6 +117,33 @@ class Steering:
             port.SetLimit(budget, scope, limit, self.clock.wall_us(), by, declared.window_s, reset_latch)
         )
 
+    async def reset_adjustment(
+        self, name: str, subject: str, *, by: str, value: float | None = None, reason: str = ""
+    ) -> None:
+        """Set an adjustment anew, to its default or a value within its bounds, and lift its latch.
+
+        Raises:
+            NotFoundError: nothing of this name is in force for the subject.
+            DeniedError: nobody is named.
+        """
+        if self.failure is not None or not self._tasks:
+            raise NodeStoppedError
+        now_us = self.clock.wall_us()
+        durable = self.pipeline.feedback.reset(name, subject, by=by, now_us=now_us, value=value, reason=reason)
+        self.wake()
+        await durable
+
+    async def reinstate(self, source: str, *, by: str, reason: str = "") -> None:
+        """Admit again what a demoted source decides; its quality score starts anew.
+
+        Raises:
+            NotFoundError: it is not demoted.
+            DeniedError: nobody is named, or the source itself.
+        """
+        if by == source:
+            raise DeniedError(f"{source} cannot reinstate itself")
+        await self.reset_adjustment("demoted", source, by=by, reason=reason)
+
     async def resolve(self, where: int | str, news: Report, *, ordinal: int = 0, by: str = "world") -> bool:
         """Bring news of an action: from a webhook or stream by the world's `ref`.
 

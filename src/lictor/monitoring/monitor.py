@@ -1,14 +1,213 @@
-"""Monitoring on one node: sees each turn, after its commit."""
+"""Monitoring on one node: sees each turn after its commit, counts it, and logs what is notable. It never steers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from lictor.journal.port import Answer, Verb
+from lictor.journal.port import (
+    Act,
+    Admit,
+    Answer,
+    Approve,
+    Cancel,
+    Close,
+    Journal,
+    Learn,
+    Progress,
+    Quarantine,
+    SetHalt,
+    SetLimit,
+    Shed,
+    Undo,
+    Verb,
+)
+from lictor.lifecycle import Event
+from lictor.runtime.clock import Clock
+from lictor.runtime.ids import id_text
+
+from .counts import Counts, Opened
+from .logbook import Logbook
+from .redaction import Redactor
 
 
 class Monitor:
-    """Counts and times what passes."""
+    """Counts and tells what passes. It is the `Probe` of the other stages."""
 
-    def turned(self, verbs: Sequence[Verb], answers: Sequence[Answer], commit_s: float) -> None:
+    def __init__(self, clock: Clock, journal: Journal, redact: Redactor | None = None) -> None:
+        self._clock = clock
+        self._journal = journal
+        self.redact = redact or Redactor()
+        self.log = Logbook(clock, self.redact)
+        self.counts = Counts(self._find)
+        self._latched: set[tuple[str, str]] = set()
+
+    def _find(self, decision: int) -> Opened | None:
+        return self._journal.state.open.get(decision)
+
+    def recover(self) -> None:
+        """Which decisions already waited, and which scopes were already latched, when the journal was opened."""
+        state = self._journal.state
+        self.counts.waiting = {o.decision.id for o in state.open.values() if o.state in {"held", "deferred"}}
+        self._latched = {scope for scope, balance in state.balances.items() if balance.latched}
+
+    def note(self, event: str, /, **fields: Any) -> None:
+        """Something notable happened that no fact tells."""
+        self.log.note(event, **fields)
+
+    def turned(
+        self, verbs: Sequence[Verb], answers: Sequence[Answer], finished: Sequence[Opened], commit_s: float
+    ) -> None:
         """One turn was committed."""
+        self.counts.turned(verbs, answers, finished, self._clock.wall_us(), commit_s)
+        debugging = self.log.debugging
+        for verb, answer in zip(verbs, answers, strict=True):
+            kind = type(verb)
+            if kind is Progress or kind is Close:
+                self._acted(verb, answer)
+            elif kind is Admit:
+                if debugging:
+                    self._ruled(verb, answer)
+            elif kind in _TOLD:
+                self._told(verb, answer)
+        for found in finished:
+            self._ended(found, debugging=debugging)
+
+    def _acted(self, verb: Any, answer: Answer) -> None:
+        for act in verb.acts:
+            if act.event == Event.DOUBT and answer.open is not None and answer.open.plan is not None:
+                self._doubted(verb.decision, act, answer.open.plan.actions[act.ordinal].effector)
+
+    def _doubted(self, decision: int, act: Act, effector: str) -> None:
+        self.log.note(
+            "in_doubt",
+            decision=id_text(decision),
+            action=act.ordinal,
+            effector=effector,
+            code=act.code,
+            detail=act.detail,
+        )
+
+    def _ruled(self, verb: Any, answer: Answer) -> None:
+        decision, verdict = verb.decision, answer.verdict
+        if verdict is not None:
+            self.log.debug(
+                "ruled",
+                decision=id_text(decision.id),
+                kind=decision.kind,
+                source=decision.source,
+                tenant=decision.tenant,
+                key=decision.key,
+                verdict=verdict.result,
+                code=verdict.code,
+                duplicate=answer.code == "DUPLICATE",
+            )
+
+    def _ended(self, found: Opened, *, debugging: bool) -> None:
+        outcome, decision = found.outcome, found.decision
+        if outcome is None:
+            return
+        if outcome.settled:
+            self._settled(outcome.settled, decision.id)
+        if outcome.result == "failed":
+            self.log.note(
+                "outcome_failed",
+                decision=id_text(decision.id),
+                kind=decision.kind,
+                source=decision.source,
+                code=outcome.code,
+                detail=outcome.detail,
+                attempts=outcome.attempts,
+            )
+        elif debugging:
+            self.log.debug("ended", decision=id_text(decision.id), result=outcome.result, code=outcome.code)
+
+    def _settled(self, settled: Sequence[Any], decision: int) -> None:
+        """A settlement above its reservation latches its scope: say so, once."""
+        for reservation in settled:
+            scope = (reservation.budget, reservation.scope)
+            balance = self._journal.state.balances.get(scope)
+            if balance is None or not balance.latched:
+                self._latched.discard(scope)
+            elif scope not in self._latched:
+                self._latched.add(scope)
+                self.log.note(
+                    "overrun",
+                    budget=scope[0],
+                    scope=scope[1],
+                    decision=id_text(decision),
+                    settled=reservation.amount,
+                    limit=balance.limit,
+                )
+
+    def _told(self, verb: Verb, answer: Answer) -> None:
+        if answer.ok:
+            if isinstance(verb, SetLimit) and verb.reset_latch:
+                self._latched.discard((verb.budget, verb.scope))
+            for event, fields in _TOLD[type(verb)](verb):
+                self.log.note(event, **fields)
+
+
+Line = tuple[str, Mapping[str, Any]]
+
+
+def _halt(verb: Any) -> list[Line]:
+    halt = verb.halt
+    event = {"none": "resumed", "halted": "halted"}.get(halt.mode, halt.mode)
+    return [(event, {"scope": halt.scope, "by": halt.by, "reason": halt.reason})]
+
+
+def _limit(verb: Any) -> list[Line]:
+    fields = {"budget": verb.budget, "scope": verb.scope, "limit": verb.limit, "by": verb.by}
+    return [] if verb.by.startswith("app:") else [("limit_set", fields | {"latch_lifted": verb.reset_latch})]
+
+
+def _approve(verb: Any) -> list[Line]:
+    a = verb.approval
+    fields = {"decision": id_text(a.decision), "gate": a.gate, "by": a.approver, "reason": a.reason}
+    return [("approved" if a.approved else "denied", fields)]
+
+
+def _cancel(verb: Any) -> list[Line]:
+    return [("cancel_asked", {"decision": id_text(verb.decision), "by": verb.by, "reason": verb.reason})]
+
+
+def _undo(verb: Any) -> list[Line]:
+    return [("compensating", {"decision": id_text(verb.decision), "code": verb.code})]
+
+
+def _learn(verb: Any) -> list[Line]:
+    lines: list[Line] = []
+    for move in verb.adjustments:
+        event = "adjusted"
+        if move.name == "demoted":
+            event = "demoted" if move.value else "reinstated"
+        fields = {"name": move.name, "subject": move.subject, "value": move.value, "was": move.was, "by": move.by}
+        lines.append((event, fields | {"lesson": move.lesson, "reason": move.reason, "latched": move.latched}))
+    return lines
+
+
+def _quarantine(verb: Any) -> list[Line]:
+    entry = verb.entry
+    event = "quarantined" if entry.state == "kept" else f"quarantine_{entry.state}"
+    fields = {"entry": id_text(entry.id), "source": entry.source, "reason": entry.reason, "detail": entry.detail}
+    return [(event, fields)]
+
+
+def _shed(verb: Any) -> list[Line]:
+    by_code: dict[str, int] = {}
+    for shed in verb.counts:
+        by_code[shed.code] = by_code.get(shed.code, 0) + shed.count
+    return [("shed", {"count": sum(by_code.values()), "by_code": by_code})]
+
+
+_TOLD = {
+    SetHalt: _halt,
+    SetLimit: _limit,
+    Approve: _approve,
+    Cancel: _cancel,
+    Undo: _undo,
+    Learn: _learn,
+    Quarantine: _quarantine,
+    Shed: _shed,
+}

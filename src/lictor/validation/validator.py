@@ -15,7 +15,7 @@ from lictor.journal.open import Open
 from lictor.journal.port import Refer, SetLimit, Verb
 from lictor.journal.state import State
 from lictor.lifecycle import DecisionState
-from lictor.records import Decision, Result, Ruling, Verdict
+from lictor.records import Adjustment, Decision, Result, Ruling, Verdict
 
 from .gatekeeper import Amend, Gatekeeper
 from .lookups import Lookups
@@ -38,6 +38,8 @@ class Validator:
         self.gatekeeper = Gatekeeper(app, amend)
         self.references = References()
         self.score = score
+        #: In force, by name and subject; feedback keeps it.
+        self.adjustments: Mapping[tuple[str, str], Adjustment] = {}
         self._lookups = Lookups(app)
         self._value_of = value_of
         self._ready = ready
@@ -51,7 +53,6 @@ class Validator:
         """Take up held and deferred decisions."""
         self._state = state
         self.balances = state.balances
-        self.adjustments = state.adjustments
         for found in state.open.values():
             if found.state in {DecisionState.HELD, DecisionState.DEFERRED} and found.decision.kind in self.app.kinds:
                 self.wait(found)

@@ -1,0 +1,141 @@
+"""Keeps secrets out of whatever people and files get to see (I21): logs, timelines, exports.
+
+Three nets, one behind the other: a `Secret` never shows itself; a field whose name says that it is secret is
+replaced, at any depth; and in free text what follows such a name, a bearer token and the password of an address are
+replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+#: What stands where a secret was.
+HIDDEN = "[redacted]"
+
+#: Parts of field names, compared without case, `-` and `_`.
+NAMES = (
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signingkey",
+    "authorization",
+    "credential",
+    "cookie",
+    "sessionid",
+    "cvv",
+    "cardnumber",
+    "pin",
+    "ssn",
+    "iban",
+)
+#: Of those, names so short that only the whole field name counts.
+_WHOLE = frozenset({"pin", "ssn", "cvv", "iban"})
+_DEPTH_MAX = 20
+
+
+class Secret:
+    """A value that shows itself only to who calls `reveal()`. Not for payloads: what is decided on is journaled."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not stored and not sent")
+
+
+class Redactor:
+    """Gives back what it is given without the secrets; the original is not changed."""
+
+    def __init__(self, names: tuple[str, ...] = ()) -> None:
+        bare = tuple(_bare(name) for name in (*NAMES, *names))
+        self._whole = frozenset({*bare})
+        self._parts = tuple(name for name in bare if name not in _WHOLE)
+        words = "|".join("[-_ ]?".join(name) for name in sorted(self._parts, key=len, reverse=True))
+        #: A name, perhaps quoted, `:` or `=`, and the value up to what ends it; and the two shapes that need no name.
+        self._text = re.compile(
+            rf"(?P<name>[\w-]*(?:{words})[\w-]*[\"']?\s*[:=]\s*(?:bearer\s+|basic\s+)?)(?P<quote>[\"']?)[^\s\"',;&}}\]]+(?P=quote)"
+            r"|(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"
+            r"|(?P<address>\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)",
+            re.IGNORECASE,
+        )
+
+    def name(self, name: str) -> bool:
+        """Whether a field of this name is secret."""
+        bare = _bare(name)
+        return bare in self._whole or any(part in bare for part in self._parts)
+
+    def text(self, text: str) -> str:
+        """Free text without what looks like a secret in it."""
+        return self._text.sub(_hide, text)
+
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        """Plain data (maps, lists, texts, numbers) of the value, secrets replaced at any depth."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Secret) or depth > _DEPTH_MAX:
+            return HIDDEN
+        if isinstance(value, Mapping):
+            return {
+                str(name): HIDDEN if self.name(str(name)) else self(inner, depth + 1) for name, inner in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self(inner, depth + 1) for inner in value]
+        if isinstance(value, bytes | bytearray | memoryview):
+            return f"{len(value)} bytes"
+        return self._object(value, depth)
+
+    def _object(self, value: Any, depth: int) -> Any:
+        """Structs and dataclasses by their fields, anything else by its text."""
+        names = getattr(value, "__struct_fields__", None) or getattr(value, "__dataclass_fields__", None)
+        if names is not None and not isinstance(value, type):
+            return self({name: getattr(value, name) for name in names}, depth + 1)
+        try:
+            return self(msgspec.to_builtins(value), depth + 1)
+        except (TypeError, ValueError):
+            return self.text(str(value))
+
+    def json(self, raw: bytes) -> Any:
+        """JSON text as data without the secrets."""
+        if not raw:
+            return None
+        try:
+            return self(msgspec.json.decode(raw))
+        except msgspec.DecodeError:
+            return f"{len(raw)} bytes"
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _hide(found: re.Match[str]) -> str:
+    return f"{found['name'] or found['scheme'] or found['address']}{HIDDEN}"
