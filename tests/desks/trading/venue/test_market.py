@@ -72,6 +72,18 @@ def test_at_the_end_of_the_capture_the_venue_closes_what_rests_and_ends(capture,
     asyncio.run(main())
 
 
+def test_a_delayed_report_leaves_that_much_virtual_time_later(tmp_path):
+    async def main():
+        with VenueProcess(tmp_path / "venue", "--skip-s", "60", "--fault", "delay_us=2000000", speed=20) as venue:
+            async with FixClient("127.0.0.1", venue.port, tmp_path / "desk") as client:
+                await client.ready(20)
+                bid, _ = venue.best()
+                report = await client.submit(Order("a", BUY, 1_000_000, bid - 100_000, 5), within_s=20)
+                assert venue.now_us() >= report.at_us + 2_000_000
+
+    asyncio.run(main())
+
+
 def test_the_venue_alone_makes_the_same_trades_on_each_run():
     """268 +- 3 trades are asked for, whatever order Python's hashes put things in."""
     command = [sys.executable, "-m", "lictor.desks.trading.venue", "--replay-only"]
