@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Ruling, Signal, Verdict
 
@@ -11,7 +11,7 @@ from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Rul
 class Handle:
     """What a submitter holds. `verdict` is the one in force: a held decision's changes when a person has answered."""
 
-    __slots__ = ("_closed", "_result", "decision", "duplicate", "id", "verdict")
+    __slots__ = ("_error", "_result", "_waiters", "decision", "duplicate", "id", "verdict")
 
     def __init__(
         self, id_: int | None, decision: Decision | None, verdict: Verdict, *, duplicate: bool = False
@@ -22,7 +22,8 @@ class Handle:
         #: The same key and content was submitted before; this is the original answer (I10).
         self.duplicate = duplicate
         self._result: Outcome | None = None
-        self._closed: asyncio.Future[None] | None = None
+        self._error: Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
 
     @property
     def admitted(self) -> bool:
@@ -35,38 +36,71 @@ class Handle:
         return self._result is not None or self.verdict.result in {"refused", "shed"}
 
     async def outcome(self) -> Outcome | None:
-        """Wait for the one outcome; None where the decision was refused or shed, so that there is none to come."""
+        """Wait for the one outcome; None where the decision was refused or shed, so that there is none to come.
+
+        Raises:
+            NodeStoppedError: the node stopped before it was known; it will be known after the next start.
+        """
         if not self.done:
-            if self._closed is None:
-                self._closed = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._closed)
+            if self._error is not None:
+                raise self._error
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
         return self._result
 
     def closed(self, outcome: Outcome | None) -> None:
         """The outcome is durable, or a later verdict has refused the decision."""
         self._result = outcome
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def failed(self, error: Exception) -> None:
-        """The node stopped before the outcome was known here; it will be known after the next start."""
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_exception(error)
+        """The node stopped before the outcome was known here."""
+        self._error = error
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
 
     def __repr__(self) -> str:
         code = f"({self.verdict.code})" if self.verdict.code else ""
         return f"<Handle {self.id} {self.verdict.result}{code}>"
 
 
+class Replay(NamedTuple):
+    """The quarantine entry that a signal comes from, who vouches for it, and whether the payload was corrected."""
+
+    id: int
+    by: str
+    corrected: bool
+
+
 class Entry:
     """One signal being decided on, in this turn or a later one."""
 
-    __slots__ = ("answers", "approvals", "decision", "future", "handle", "lease", "plan", "signal", "value", "verdict")
+    __slots__ = (
+        "answers",
+        "approvals",
+        "decision",
+        "fault",
+        "future",
+        "handle",
+        "lease",
+        "plan",
+        "replay",
+        "signal",
+        "value",
+        "verdict",
+    )
 
     def __init__(self, signal: Signal | None, future: asyncio.Future[Handle] | None) -> None:
         self.signal = signal
         self.future = future
         self.handle: Handle | None = None
+        #: Why nothing better than this signal could be read, as a reason and a detail.
+        self.fault: tuple[str, str] | None = None
+        self.replay: Replay | None = None
         self.decision: Decision | None = None
         self.value: Any = None
         self.answers: dict[str, Any] | None = None

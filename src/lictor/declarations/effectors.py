@@ -54,31 +54,50 @@ def pending(ref: str, *, poll_after_s: float) -> Any:
 class Call:
     """What an effector is handed: the identity of the attempt, and how to settle what was truly used."""
 
-    __slots__ = ("attempt", "deadline_us", "decision", "fence", "key", "ordinal", "ref", "settled", "source", "tenant")
+    __slots__ = (
+        "_key",
+        "_key_of",
+        "attempt",
+        "deadline_us",
+        "decision",
+        "fence",
+        "ordinal",
+        "ref",
+        "settled",
+        "source",
+        "tenant",
+    )
 
     def __init__(
         self,
         decision: int,
         ordinal: int,
-        key: str,
         attempt: int,
         fence: int,
         tenant: str,
         source: str,
         deadline_us: int,
+        key_of: Callable[[int, int], str],
     ) -> None:
         self.decision = decision
         self.ordinal = ordinal
-        #: The same for every attempt of this action (I7); give it to the world as idempotency key.
-        self.key = key
         self.attempt = attempt
         self.fence = fence
         self.tenant = tenant
         self.source = source
         self.deadline_us = deadline_us
+        self._key: str | None = None
+        self._key_of = key_of
         #: For reconcile and cancel: the world's name for a pending action.
         self.ref: str | None = None
         self.settled: list[tuple[Balance, str | None, Amount]] = []
+
+    @property
+    def key(self) -> str:
+        """The same for every attempt of this action (I7); give it to the world as idempotency key."""
+        if self._key is None:
+            self._key = self._key_of(self.decision, self.ordinal)
+        return self._key
 
     def settle(self, balance: Balance, amount: Amount, *, scope: str | None = None) -> None:
         """The true amount that this attempt used of a balance.

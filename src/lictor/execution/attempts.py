@@ -8,6 +8,7 @@ Whatever an effector does maps to exactly one event in one place, `_told`: this 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +23,10 @@ from lictor.runtime.offload import Lane
 
 from .planning import arguments
 from .work import Work
+
+
+#: Calls that have ended are forgotten from this many on, without waiting for the timer.
+_SWEEP_AT = 256
 
 
 class News(NamedTuple):
@@ -43,10 +48,15 @@ class News(NamedTuple):
     report: Report | None = None
 
 
+def action_key(decision: int, ordinal: int) -> str:
+    """The idempotency key of an action: the same for every attempt (I7)."""
+    return f"{id_text(decision)}.{ordinal}"
+
+
 class Attempt:
     """One running call."""
 
-    __slots__ = ("call", "effector", "fence", "ordinal", "started", "task", "told", "work")
+    __slots__ = ("call", "done", "effector", "fence", "ordinal", "started", "task", "told", "work")
 
     def __init__(
         self, work: Work, ordinal: int, fence: int, effector: Effector[..., Any], call: Call, started: float
@@ -59,6 +69,42 @@ class Attempt:
         self.started = started
         self.task: asyncio.Task[None] | None = None
         self.told = False
+        self.done = False
+
+
+class Timeouts:
+    """The time-outs of one effector's calls: all equally long, so they end in the order in which they began and one timer is enough."""
+
+    __slots__ = ("_armed", "_clock", "_end", "_seconds", "_watched")
+
+    def __init__(self, clock: Clock, seconds: float, end: Callable[[Attempt], None]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._end = end
+        self._watched: deque[Attempt] = deque()
+        self._armed = False
+
+    def watch(self, attempt: Attempt) -> None:
+        """End this call when it takes too long."""
+        watched = self._watched
+        watched.append(attempt)
+        if not self._armed:
+            self._armed = True
+            self._clock.call_later(self._seconds, self._sweep)
+        elif len(watched) > _SWEEP_AT and watched[0].done:
+            while watched and watched[0].done:
+                watched.popleft()
+
+    def _sweep(self) -> None:
+        self._armed = False
+        now = self._clock.monotonic()
+        watched = deque(attempt for attempt in self._watched if not attempt.done)
+        self._watched = watched
+        while watched and now - watched[0].started >= self._seconds:
+            self._end(watched.popleft())
+        if watched:
+            self._armed = True
+            self._clock.call_later(watched[0].started + self._seconds - now, self._sweep)
 
 
 class Attempts:
@@ -76,6 +122,7 @@ class Attempts:
         self._freed = freed
         self._may_begin = may_begin
         self._lanes: dict[str, Lane] = {}
+        self._timeouts: dict[str, Timeouts] = {}
         self.running: set[Attempt] = set()
 
     def use_lane(self, effector: str, lane: Lane) -> None:
@@ -94,29 +141,41 @@ class Attempts:
         """The call context of an action's attempt."""
         found = work.open
         decision, action = found.decision, found.actions[ordinal]
-        key = f"{id_text(decision.id)}.{ordinal}"
         call = Call(
-            decision.id, ordinal, key, action.attempts, fence, decision.tenant, decision.source, decision.deadline_us
+            decision.id,
+            ordinal,
+            action.attempts,
+            fence,
+            decision.tenant,
+            decision.source,
+            decision.deadline_us,
+            action_key,
         )
         call.ref = action.ref
         return call
 
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector
-        timer = None
         try:
             if not self._may_begin(work, effector.name):
                 self._told(attempt, "give_back")
                 return
             self._assert_admitted(work)
-            timer = self._clock.call_later(effector.timeout_s, lambda: self._time_out(attempt))
+            self._watch(attempt)
             await self._perform(attempt)
         finally:
-            if timer is not None:
-                timer.cancel()
+            attempt.done = True
             self.running.discard(attempt)
             work.running -= 1
             self._freed(effector.name, self._clock.monotonic() - attempt.started)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Time the call."""
+        effector = attempt.effector
+        timeouts = self._timeouts.get(effector.name)
+        if timeouts is None:
+            timeouts = self._timeouts[effector.name] = Timeouts(self._clock, effector.timeout_s, self._time_out)
+        timeouts.watch(attempt)
 
     async def _perform(self, attempt: Attempt) -> None:
         """Call the user's function; every way out of it tells exactly one event."""
