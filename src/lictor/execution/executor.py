@@ -73,6 +73,8 @@ class Executor:
         self.buckets: dict[tuple[str, str], TokenBucket] = {}
         self.resolution = Resolution(self, randomness)
         self._news: list[News] = []
+        #: Order keys of decisions that this turn has planned and the journal has not admitted yet: nobody passes them (I4).
+        self._planned_keys: set[tuple[str, str]] = set()
         self._touched: dict[int, Work] = {}
         self._state: State | None = None
         self._full_buckets = True
@@ -98,7 +100,10 @@ class Executor:
         if decision is None or verdict is None:
             return None
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
-        if self._may_start_now(decision, plan, verdict.takes):
+        starts = self._may_start_now(decision, plan, verdict.takes)
+        if decision.order_key is not None:
+            self._planned_keys.add((decision.tenant, decision.order_key))
+        if starts:
             effector = self.app.effectors[plan.actions[0].effector]
             fence = self._state.next_fence() if self._state else 0
             entry.lease = Lease(fence, now_us + int((effector.timeout_s + LEASE_MARGIN_S) * 1e6))
@@ -123,7 +128,7 @@ class Executor:
         if not lane.free or (lane.ready.size and lane.ready.ahead(decision.priority)):
             return False
         key = self.lane_key(decision)
-        if key is not None and not self.order.free(key):
+        if key is not None and (key in self._planned_keys or not self.order.free(key)):
             return False
         if takes and not self._take(takes):
             return False
@@ -286,6 +291,7 @@ class Executor:
 
     def verbs(self, at_us: int) -> list[Verb]:
         """What this turn has to write for what has happened and what is due."""
+        self._planned_keys.clear()
         news, self._news = self._news, []
         touched, self._touched = self._touched, {}
         for item in news:
