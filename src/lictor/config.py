@@ -20,10 +20,14 @@ class Settings:
     waiting_max: int = 20_000
     #: Admitted decisions that may be open; more are shed (`OVERLOADED`).
     backlog_max: int = 50_000
+    #: Entries that quarantine keeps; more bad signals are refused and only counted.
+    quarantine_max: int = 10_000
     #: Signals decided in one turn, at most, so that one commit never grows without bound.
     turn_max: int = 1_000
     #: Below this much free disk the node stops admitting, so that settlements still fit.
     free_bytes_min: int = 64 << 20
+    #: Let the cyclic garbage collector run less often while the node does (lictor.runtime.collector says why).
+    tune_collector: bool = True
     #: How long `stop` waits for running calls before it cancels them.
     drain_s: float = 10.0
     #: Lessons are written at most this often, unless one changes something.
@@ -34,6 +38,6 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in {"memory", "journal", "sync"}:
             raise DeclarationError(f"durability={self.durability!r}", hint="memory, journal or sync")
-        for name in ("waiting_max", "backlog_max", "turn_max"):
+        for name in ("waiting_max", "backlog_max", "turn_max", "quarantine_max"):
             if getattr(self, name) < 1:
                 raise DeclarationError(f"{name} must be at least 1")

@@ -16,6 +16,7 @@ from lictor.errors import Code, JournalError, NodeStoppedError
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
 from lictor.records import Signal
+from lictor.runtime import collector
 from lictor.runtime.clock import Clock, SystemClock
 from lictor.runtime.ids import Ids
 from lictor.runtime.offload import Lanes, threads
@@ -83,6 +84,8 @@ class Node(Steering):
         self.pipeline.validation.recover(state)
         self.pipeline.execution.recover(state, now_us)
         self.pipeline.inputs.recover(state)
+        if self.settings.tune_collector:
+            collector.tune()
         self.accepting = True
         self._tasks.append(asyncio.create_task(self._run()))
         self.wake()
@@ -196,7 +199,8 @@ class Node(Steering):
 
     async def stop(self) -> None:
         """Drain, and close the journal. What is open goes on at the next start."""
-        if self._tasks and self.failure is None:
+        started = bool(self._tasks)
+        if started and self.failure is None:
             await self.drain()
             self.pipeline.feedback.flush()
             await self._settle()
@@ -212,6 +216,8 @@ class Node(Steering):
         if self._timer is not None:
             self._timer.cancel()
         await self.journal.close()
+        if self.settings.tune_collector and started:
+            collector.restore()
 
     async def _settle(self) -> None:
         """Write what is still unwritten."""
