@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any, Self
 
 from lictor.app import App
 from lictor.assembly import assemble
 from lictor.config import Settings
 from lictor.declarations.gates import Reference
-from lictor.entry import Entry, Handle
-from lictor.errors import Code, JournalError, NodeStoppedError
+from lictor.errors import JournalError, NodeStoppedError
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
-from lictor.records import Signal
 from lictor.runtime import collector
 from lictor.runtime.clock import Clock, SystemClock
 from lictor.runtime.ids import Ids
 from lictor.runtime.offload import Lanes, threads
 from lictor.runtime.randomness import Randomness
-from lictor.steering import Steering
+from lictor.submission import Submission
 
 
-class Node(Steering):
+class Node(Submission):
     """Runs an App on a journal: `async with Node(app, "payouts.db") as node`."""
 
     def __init__(
@@ -47,6 +45,7 @@ class Node(Steering):
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._beside: set[asyncio.Task[None]] = set()
+        self._asked: set[asyncio.Future[port.Answer]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None
         self.accepting = False
@@ -83,7 +82,7 @@ class Node(Steering):
         self.pipeline.monitoring.recover()
         self.pipeline.validation.recover(state)
         self.pipeline.execution.recover(state, now_us)
-        self.pipeline.inputs.recover(state)
+        await self.pipeline.inputs.recover(self.journal)
         if self.settings.tune_collector:
             collector.tune()
         self.accepting = True
@@ -132,18 +131,20 @@ class Node(Steering):
         self.failure = error
         self.accepting = False
         stopped = NodeStoppedError(f"the node has stopped: {error}")
-        for entry in self.pipeline.inputs.take(1 << 60):
-            if entry.future is not None and not entry.future.done():
-                entry.future.set_exception(stopped)
-        for _, future in self.pipeline.requests:
-            if not future.done():
-                future.set_exception(stopped)
-        self.pipeline.handles.fail(stopped)
+        self._tell_stopped(stopped)
         self.pipeline.feedback.fail(stopped)
         self.pipeline.monitoring.note("node_failed", error=f"{type(error).__name__}: {error}")
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
+
+    def _tell_stopped(self, stopped: NodeStoppedError) -> None:
+        """Nothing more comes from this node: nobody waits for it in vain."""
+        self.pipeline.inputs.abandon(stopped)
+        for future in self._asked:
+            if not future.done():
+                future.set_exception(stopped)
+        self.pipeline.handles.fail(stopped)
 
     def wake(self) -> None:
         """There is something for the next turn."""
@@ -213,6 +214,7 @@ class Node(Steering):
             task.cancel()
         await self.pipeline.execution.attempts.stop()
         self.pipeline.feedback.stop()
+        self._tell_stopped(NodeStoppedError())
         if self._timer is not None:
             self._timer.cancel()
         await self.journal.close()
@@ -250,67 +252,6 @@ class Node(Steering):
         while True:
             await self.clock.sleep(reference.refresh_s)
             await self._load(reference)
-
-    # -- submit ---------------------------------------------------------------------------------------------------
-
-    def signal(self, value: Any, **options: Any) -> Signal:
-        """A signal of a value of one of the App's kinds."""
-        options.setdefault("source", "local")
-        return Signal(kind=self.app.kind(type(value)).name, value=value, **options)
-
-    async def submit(self, value: Any, **options: Any) -> Handle:
-        """Submit one decision and wait for its durable verdict.
-
-        Args:
-            value: An object of a declared kind, or a `Signal`.
-            **options: `source`, `tenant`, `key`, `priority`, `expires_in_s`, `deadline_us`, `not_before_us`,
-                `confidence`, `expects`, `parent`, `supersedes`; see `Signal`.
-
-        Raises:
-            NodeStoppedError: the node takes no work.
-            DeclarationError: the value is of no declared kind.
-        """
-        return await self._offer(value if isinstance(value, Signal) else self.signal(value, **options))
-
-    def _offer(self, signal: Signal) -> asyncio.Future[Handle]:
-        future: asyncio.Future[Handle] = asyncio.get_running_loop().create_future()
-        entry = Entry(signal, future)
-        if not self.accepting:
-            future.set_exception(NodeStoppedError(f"the node has stopped: {self.failure}" if self.failure else None))
-            return future
-        inputs = self.pipeline.inputs
-        if inputs.full:
-            inputs.shed(entry, Code.OVERLOADED, self.clock.wall_us(), {"waiting_max": inputs.waiting_max}, 0.1)
-        else:
-            inputs.offer(entry)
-        self._wanted.set()
-        return future
-
-    async def submit_many(self, values: Iterable[Any], **options: Any) -> list[Handle]:
-        """Submit many and wait for all their verdicts, in order; as many at a time as may wait."""
-        handles: list[Handle] = []
-        batch: list[asyncio.Future[Handle]] = []
-        for value in values:
-            batch.append(self._offer(value if isinstance(value, Signal) else self.signal(value, **options)))
-            if len(batch) >= self.settings.turn_max:
-                handles += [await future for future in batch]
-                batch = []
-        return handles + [await future for future in batch]
-
-    async def stream(
-        self, values: AsyncIterable[Any], *, ahead_max: int = 1_000, **options: Any
-    ) -> AsyncIterator[Handle]:
-        """Submit what an async iterator gives and yield the verdicts in order.
-
-        It is asked for more only as these are taken.
-        """
-        waiting: list[asyncio.Future[Handle]] = []
-        async for value in values:
-            waiting.append(self._offer(value if isinstance(value, Signal) else self.signal(value, **options)))
-            while waiting and (waiting[0].done() or len(waiting) >= ahead_max):
-                yield await waiting.pop(0)
-        for future in waiting:
-            yield await future
 
 
 def journal_at(address: str, settings: Settings) -> port.Journal:

@@ -24,6 +24,7 @@ class Steering:
     pipeline: Pipeline
     failure: BaseException | None
     _tasks: list[asyncio.Task[None]]
+    _asked: set[asyncio.Future[port.Answer]]
 
     def wake(self) -> None:
         """There is something for the next turn."""
@@ -33,6 +34,8 @@ class Steering:
         if self.failure is not None or not self._tasks:
             raise NodeStoppedError
         future: asyncio.Future[port.Answer] = asyncio.get_running_loop().create_future()
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
         self.pipeline.requests.append((verb, future))
         self.wake()
         return await future

@@ -1,39 +1,39 @@
 """The only door. Signals wait here, bounded, for the next turn.
 
-Each is then trusted, refused, or put into quarantine with its reason.
+Each is then trusted, refused, or put into quarantine with its reason. Who submitted what is in quarantine is answered
+when the entry is durable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
-
-import msgspec
+from typing import Any, Protocol
 
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, LictorError
-from lictor.journal.port import Quarantine, Verb
-from lictor.records import Quarantined, Result, Signal
+from lictor.journal.port import Journal, Verb
+from lictor.records import Result, Signal
 from lictor.runtime.ids import Ids, id_text
 
+from .envelope import fault, presentable
+from .finding import Finding, Reason, found
+from .limits import read, value_check
+from .quality import SourceQuality
+from .quarantining import Quarantining
+from .recall import recall
 from .shedding import Shedding
 
 
-class Finding(NamedTuple):
-    """Why a signal is not trusted. Without a `reason` it is refused with the code, else it goes into quarantine."""
+class Note(Protocol):
+    """Hears what is made of each signal: it counts for the quality score of its source."""
 
-    code: Code
-    detail: str
-    reason: str | None = None
+    def __call__(self, source: str, good: bool) -> None:  # noqa: FBT001 - one word says it
+        """One more judgement."""
 
 
-class QualityGate(Protocol):
-    """What judges the signals of one source."""
-
-    def judge(self, signal: Signal, now_us: int) -> Finding | None:
-        """A finding, or None for a good signal."""
-        ...
+#: Entries that were taken and not answered are looked through again when they have doubled, and are at least this many.
+_UNANSWERED_MIN = 1_000
 
 
 class Intake:
@@ -45,15 +45,32 @@ class Intake:
         ids: Ids,
         waiting_max: int,
         shed_every_s: float,
-        quality: Callable[[str], QualityGate | None],
+        quarantine_max: int,
+        note: Note,
     ) -> None:
         self._app = app
-        self._ids = ids
+        self._note = note
         self._waiting: list[Entry] = []
-        self._quarantine: list[Quarantine] = []
-        self._quality = quality
+        self._taken: list[Entry] = []
+        self._look_again = _UNANSWERED_MIN
+        self._answers: list[tuple[Entry, Code, int, dict[str, Any]]] = []
+        #: What a key was decided on for, by tenant, source and key.
+        self._bound: Callable[[str, str, str], object] = lambda _tenant, _source, _key: None
+        self._value_checks = {name: value_check(kind.type) for name, kind in app.kinds.items()}
+        #: The gates of the sources that declare a `Quality`.
+        self.gates = {s.name: SourceQuality(s.quality) for s in app.sources.values() if s.quality is not None}
+        self.quarantining = Quarantining(quarantine_max, ids.next)
         self.shedding = Shedding(shed_every_s)
         self.waiting_max = waiting_max
+
+    async def recover(self, journal: Journal) -> None:
+        """Take up what is in quarantine, the index of keys that were decided on, and what the gates had seen."""
+        state = journal.state
+        self.quarantining.recover(state.quarantine)
+        self._bound = state.keys.get
+        await recall(journal, self.gates)
+
+    # -- arrivals -------------------------------------------------------------------------------------------------
 
     @property
     def full(self) -> bool:
@@ -69,65 +86,125 @@ class Intake:
         waiting = self._waiting
         if len(waiting) <= count_max:
             self._waiting = []
-            return waiting
-        taken, self._waiting = waiting[:count_max], waiting[count_max:]
+            taken = waiting
+        else:
+            taken, self._waiting = waiting[:count_max], waiting[count_max:]
+        if len(self._taken) > self._look_again:
+            self._taken = [entry for entry in self._taken if entry.handle is None]
+            self._look_again = max(_UNANSWERED_MIN, 2 * len(self._taken))
+        self._taken += taken
         return taken
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def abandon(self, error: Exception) -> None:
+        """The node has stopped: tell all who still wait for a verdict. Whether theirs was written they cannot know."""
+        for entry in self._taken + self._waiting:
+            if entry.handle is None and entry.future is not None and not entry.future.done():
+                entry.future.set_exception(error)
+                entry.future.exception()  # who no longer waits for it is not told in the log either
+        self._taken, self._waiting = [], []
+
+    # -- trust ----------------------------------------------------------------------------------------------------
+
     def trusted(self, entry: Entry, now_us: int) -> bool:
-        """Whether the signal is trusted; if not, it has been refused or put into quarantine, and answered."""
+        """Whether the signal is trusted; if not, it has been refused or put into quarantine, and is answered."""
         signal = entry.signal
         if signal is None:
             return True
-        finding = self._distrust(signal, now_us)
+        if (wrong := fault(signal)) is not None:
+            entry.signal = presentable(signal)
+            self._quarantine(entry, signal, found(Reason.ENVELOPE, wrong), now_us)
+            return False
+        finding = self._distrust(entry, signal, now_us)
         if finding is None:
             return True
         if finding.reason is None:
             self.shed(entry, finding.code, now_us, {"why": finding.detail})
         else:
-            self.quarantine(entry, finding.reason, finding.detail, now_us)
+            self._quarantine(entry, signal, finding, now_us)
         return False
 
-    def _distrust(self, signal: Signal, now_us: int) -> Finding | None:
+    def _distrust(self, entry: Entry, signal: Signal, now_us: int) -> Finding | None:
         app = self._app
         if signal.kind not in app.kinds:
             known = ", ".join(app.kinds) or "none"
             return Finding(Code.KIND_UNKNOWN, f"no kind {signal.kind!r} is declared; there are: {known}")
         if app.sources and signal.source not in app.sources:
             return Finding(Code.SOURCE_UNKNOWN, f"no source {signal.source!r} is declared")
-        gate = self._quality(signal.source)
-        return gate.judge(signal, now_us) if gate is not None else None
+        if entry.fault is not None:
+            reason, detail = entry.fault
+            return found(Reason(reason), detail)
+        if signal.payload is None:
+            finding, content = self._value_checks[signal.kind](signal.value), signal.value
+        else:
+            finding, content = read(signal.payload)
+        if finding is not None:
+            return finding
+        gate = self.gates.get(signal.source)
+        return None if gate is None else self._judged(gate, entry, signal, content, now_us)
+
+    def _judged(self, gate: SourceQuality, entry: Entry, signal: Signal, content: Any, now_us: int) -> Finding | None:
+        """What the source's gate finds. A person vouches for a replay; of a corrected one only ranges are judged."""
+        if entry.replay is not None:
+            return gate.content_finding(content) if entry.replay.corrected else None
+        finding = gate.judge(signal, content, now_us)
+        if finding is None or signal.key is None or not self._decided_before(signal, signal.key):
+            return finding
+        return None  # a retry, perhaps a late one: the journal has its answer (I10)
 
     def malformed(self, entry: Entry, error: LictorError, now_us: int) -> None:
         """The payload does not fit its kind: into quarantine."""
-        self.quarantine(entry, "schema", error.message, now_us)
+        if entry.signal is not None:
+            self._quarantine(entry, entry.signal, found(Reason.SCHEMA, error.message), now_us)
 
-    def quarantine(self, entry: Entry, reason: str, detail: str, now_us: int) -> None:
-        """Keep the signal aside, with the reason, until someone replays or discards it."""
-        signal = entry.signal
-        if signal is None:
+    def decided(self, entry: Entry) -> None:
+        """The signal has become a decision, whatever its verdict: good, and no longer in quarantine if it was."""
+        if entry.signal is None:
             return
-        id_ = self._ids.next(now_us)
-        kept = Quarantined(
-            id=id_,
-            source=signal.source,
-            at_us=now_us,
-            reason=reason,
-            detail=detail,
-            signal=signal_json(signal),
-        )
-        self._quarantine.append(Quarantine(kept))
-        seen = {"quarantine": id_text(id_), "reason": reason, "detail": detail}
-        entry.refuse(Result.REFUSED, Code.MALFORMED if reason == "schema" else Code.QUARANTINED, now_us, seen)
+        if entry.replay is not None:
+            self.quarantining.replayed(entry.replay.id, entry.replay.by)
+        else:
+            self._note(entry.signal.source, good=True)
+
+    # -- answers --------------------------------------------------------------------------------------------------
+
+    def _quarantine(self, entry: Entry, signal: Signal, finding: Finding, now_us: int) -> None:
+        """Keep the signal aside, with the reason, until someone replays or discards it."""
+        seen: dict[str, Any] = {"reason": str(finding.reason), "detail": finding.detail}
+        if entry.replay is not None:
+            seen["quarantine"] = id_text(entry.replay.id)  # it stays where it is
+            self._answers.append((entry, finding.code, now_us, seen))
+            return
+        source = entry.signal.source if entry.signal is not None else signal.source
+        if entry.signal is signal and signal.key is not None and self._decided_before(signal, signal.key):
+            self.shed(entry, finding.code, now_us, {**seen, "why": "its key was decided on before"})
+            return
+        id_, new = self.quarantining.keep(source, signal, finding, now_us)
+        if new or id_ is None:
+            self._note(source, good=False)
+        if id_ is None:
+            self.shed(entry, finding.code, now_us, {**seen, "why": "the quarantine is full"})
+            return
+        seen["quarantine"] = id_text(id_)
+        self._answers.append((entry, finding.code, now_us, seen))
+
+    def _decided_before(self, signal: Signal, key: str) -> bool:
+        return self._bound(signal.tenant, signal.source, key) is not None
+
+    def committed(self) -> None:
+        """What was put into quarantine is durable: answer."""
+        answers, self._answers = self._answers, []
+        for entry, code, at_us, seen in answers:
+            entry.refuse(Result.REFUSED, code, at_us, seen)
 
     def shed(
         self,
         entry: Entry,
         code: Code,
         now_us: int,
-        seen: dict[str, object],
+        seen: dict[str, Any],
         retry_after_s: float | None = None,
     ) -> None:
         """Refuse without a record of its own: count it, answer at once.
@@ -141,24 +218,6 @@ class Intake:
 
     def verbs(self, now_us: int) -> list[Verb]:
         """What this stage has to write."""
-        verbs: list[Verb] = list(self._quarantine)
-        self._quarantine = []
+        verbs: list[Verb] = list(self.quarantining.verbs())
         shed = self.shedding.verb(now_us)
         return [*verbs, shed] if shed is not None else verbs
-
-
-def signal_json(signal: Signal) -> bytes:
-    """A signal as JSON that `signal_from` reads back."""
-    fields = {name: getattr(signal, name) for name in signal.__struct_fields__}
-    value = fields.pop("value")
-    payload = fields.pop("payload")
-    fields["payload"] = (
-        payload.decode(errors="replace") if payload is not None else msgspec.json.encode(value, enc_hook=repr).decode()
-    )
-    return msgspec.json.encode({name: field for name, field in fields.items() if field is not None})
-
-
-def signal_from(stored: bytes) -> Signal:
-    """The signal that `signal_json` stored."""
-    fields = msgspec.json.decode(stored)
-    return Signal(**{**fields, "payload": fields["payload"].encode()})

@@ -1,0 +1,49 @@
+"""Submit what an async iterator gives, a bounded number ahead, and give the verdicts back in its order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from typing import TypeVar
+
+from lictor.entry import Handle
+
+V = TypeVar("V")
+Waiting = tuple[V, asyncio.Future[Handle]]
+
+
+async def in_order(
+    values: AsyncIterable[V], offer: Callable[[V], asyncio.Future[Handle]], ahead_max: int
+) -> AsyncGenerator[tuple[V, Handle], None]:
+    """Each value with its handle, as soon as its verdict and all before it are there.
+
+    At most `ahead_max` values are submitted and not yet taken from here; until then the source is not asked for more
+    (back-pressure). What the source raises comes after the verdicts of what it gave. Closing this iterator stops
+    reading; what was submitted is decided all the same.
+
+    Raises:
+        NodeStoppedError: the node stopped before it had decided.
+    """
+    room = asyncio.Semaphore(ahead_max)
+    waiting: asyncio.Queue[Waiting[V] | None] = asyncio.Queue()
+
+    async def read() -> None:
+        async for value in values:
+            await room.acquire()
+            waiting.put_nowait((value, offer(value)))
+
+    reader = asyncio.get_running_loop().create_task(read())
+    reader.add_done_callback(lambda _: waiting.put_nowait(None))
+    try:
+        while (first := await waiting.get()) is not None:
+            value, future = first
+            yield value, await future
+            room.release()
+        await reader
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        while not waiting.empty():
+            left = waiting.get_nowait()
+            if left is not None:
+                left[1].cancel()
