@@ -5,30 +5,33 @@ import asyncio
 from lictor.testing import SimLoop
 
 
-async def medley(loop: SimLoop) -> list[str]:  # noqa: C901 - a list of small programs
-    """Every part of asyncio that orders things, with sets of tasks and of futures, time-outs and failures."""
-    log = []
+class Medley:
+    """Sets of tasks and of futures, queues, groups, time-outs, generators and failures, all writing to one log."""
 
-    async def work(name, seconds):
+    def __init__(self, loop: SimLoop) -> None:
+        self.loop = loop
+        self.log = []
+
+    async def work(self, name, seconds):
         try:
             await asyncio.sleep(seconds)
-            log.append(f"{name} {loop.time():.3f}")
+            self.log.append(f"{name} {self.loop.time():.3f}")
             return name
         except asyncio.CancelledError:
-            log.append(f"{name} cancelled {loop.time():.3f}")
+            self.log.append(f"{name} cancelled {self.loop.time():.3f}")
             raise
 
-    async def group():
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(12):
-                tasks.create_task(work(f"grouped{number}", 5 + number))
-            tasks.create_task(fail())
-
-    async def fail():
+    async def fail(self):
         await asyncio.sleep(0.5)
         raise ValueError("as planned")
 
-    async def queue():
+    async def group(self):
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(12):
+                tasks.create_task(self.work(f"grouped{number}", 5 + number))
+            tasks.create_task(self.fail())
+
+    async def queue(self):
         items = asyncio.Queue(2)
 
         async def produce(name):
@@ -36,39 +39,50 @@ async def medley(loop: SimLoop) -> list[str]:  # noqa: C901 - a list of small pr
                 await items.put(f"{name}{number}")
                 await asyncio.sleep(0)
 
-        producers = {loop.create_task(produce(name)) for name in "abcdef"}
-        log.extend([await asyncio.wait_for(items.get(), 1) for _ in range(30)])
+        producers = {self.loop.create_task(produce(name)) for name in "abcdef"}
+        self.log.extend([await asyncio.wait_for(items.get(), 1) for _ in range(30)])
         for producer in producers:
-            log.append(producer.get_name())
+            self.log.append(producer.get_name())
             await producer
 
-    async def first():
-        tasks = {asyncio.ensure_future(work(f"racer{number}", number % 3)) for number in range(9)}
+    async def race(self):
+        tasks = {asyncio.ensure_future(self.work(f"racer{number}", number % 3)) for number in range(9)}
         while tasks:
             done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            log.extend(f"won {task.result()}" for task in done)
+            self.log.extend(f"won {task.result()}" for task in done)
 
-    async def late():
+    async def late(self):
         try:
             async with asyncio.timeout(0.25):
-                await work("late", 10)
+                await self.work("late", 10)
         except TimeoutError:
-            log.append("timed out")
+            self.log.append("timed out")
 
-    async def numbers():
-        for number in range(3):
-            await asyncio.sleep(0.1)
-            yield number
+    async def generate(self):
+        async def numbers():
+            for number in range(3):
+                await asyncio.sleep(0.1)
+                yield number
 
-    async def generated():
         async for number in numbers():
-            log.append(f"generated {number}")
+            self.log.append(f"generated {number}")
             if number == 1:
                 break
 
-    async def offloaded():
-        log.append(await asyncio.to_thread(lambda: "offloaded"))
+    async def offload(self):
+        self.log.append(await asyncio.to_thread(lambda: "offloaded"))
 
-    results = await asyncio.gather(group(), queue(), first(), late(), generated(), offloaded(), return_exceptions=True)
-    log.extend(type(result).__name__ for result in results)
-    return log
+
+async def medley(loop: SimLoop) -> list[str]:
+    """Run all of it at once; the log ends with the types of what the six parts gave."""
+    all_of_it = Medley(loop)
+    parts = (
+        all_of_it.group(),
+        all_of_it.queue(),
+        all_of_it.race(),
+        all_of_it.late(),
+        all_of_it.generate(),
+        all_of_it.offload(),
+    )
+    results = await asyncio.gather(*parts, return_exceptions=True)
+    return [*all_of_it.log, *(type(result).__name__ for result in results)]

@@ -19,59 +19,65 @@ class Marker:
     """To see that a frame was freed and not kept."""
 
 
-def started(log):
-    """A coroutine that is suspended below all that can have a `finally`."""
+class Blocks:
+    """Everything that can have a `finally`, each logging its own."""
+
+    def __init__(self, log):
+        self.log = log
 
     @contextlib.contextmanager
-    def plain():
+    def plain(self):
         try:
             yield
         finally:
-            log.append("context manager")
+            self.log.append("context manager")
 
     @contextlib.asynccontextmanager
-    async def asynchronous():
+    async def asynchronous(self):
         try:
             yield
         finally:
-            log.append("asynchronous context manager")
+            self.log.append("asynchronous context manager")
 
-    def numbers():
+    def numbers(self):
         try:
             yield 1
         finally:
-            log.append("generator")
+            self.log.append("generator")
 
-    async def stream():
+    async def stream(self):
         try:
             yield 1
             await Pause()
         finally:
-            log.append("asynchronous generator")
+            self.log.append("asynchronous generator")
 
-    async def inner():
+    async def inner(self):
         try:
-            with plain():
-                async with asynchronous(), contextlib.AsyncExitStack():
-                    async for _ in stream():
+            with self.plain():
+                async with self.asynchronous(), contextlib.AsyncExitStack():
+                    async for _ in self.stream():
                         pass
         finally:
-            log.append("inner")
+            self.log.append("inner")
 
-    async def outer(marker):
-        generator = numbers()
+    async def outer(self, marker):
+        generator = self.numbers()
         next(generator)
         unstarted, listed = asyncio.sleep(0), [asyncio.sleep(0)]
         try:
-            await inner()
+            await self.inner()
         finally:
-            log.append("outer")
+            self.log.append("outer")
             for each in (unstarted, *listed):
                 each.close()
             marker.used = True
 
+
+def started(log):
+    """A coroutine that is suspended below all of them, and a reference that tells when it has been freed."""
     marker = Marker()
-    coro = outer(marker)
+    coro = Blocks(log).outer(marker)
     coro.send(None)
     return coro, weakref.ref(marker)
 
