@@ -20,7 +20,7 @@ from fixcore.session.session_settings import SessionSettings
 from fixcore.transport.framer import MessageFramer
 
 from lictor.desks.trading.fix.store import SessionStore
-from lictor.desks.trading.fix.wire import BEGIN_STRING, SENDING_TIME
+from lictor.desks.trading.fix.wire import BEGIN_STRING, SENDING_TIME, timestamp
 
 READ_BYTES = 65_536
 
@@ -47,7 +47,7 @@ class Stamped(Application):  # type: ignore[misc]
     store: SessionStore
 
     def to_app(self, message: Message, _session_id: SessionID) -> None:
-        message.header.set(SENDING_TIME, datetime.now(tz=UTC).strftime("%Y%m%d-%H:%M:%S.%f"))
+        message.header.set(SENDING_TIME, timestamp(int(datetime.now(tz=UTC).timestamp() * 1e6)))
 
     def to_admin(self, message: Message, session_id: SessionID) -> None:
         self.to_app(message, session_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from fixcore.message.field import Group
 from fixcore.message.message import Message
@@ -48,7 +49,13 @@ class Unreadable(Exception):
 
 def timestamp(at_us: int) -> str:
     """UTCTimestamp with microseconds."""
-    return (_EPOCH + timedelta(microseconds=at_us)).strftime("%Y%m%d-%H:%M:%S.%f")
+    seconds, microseconds = divmod(at_us, 1_000_000)
+    return f"{_second(seconds)}.{microseconds:06d}"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y%m%d-%H:%M:%S")
 
 
 def read_timestamp(text: str) -> int:
@@ -78,8 +85,7 @@ def message(msg_type: str, fields: Fields) -> Message:
     """A message ready for `Session.send_app`."""
     made = Message()
     made.header.set(MSG_TYPE, msg_type)
-    for tag, value in fields.items():
-        made.set_field(tag, value)
+    made.body.update(fields)  # there are no tags of header or trailer among them
     return made
 
 

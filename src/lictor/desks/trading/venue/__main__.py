@@ -88,7 +88,7 @@ async def run(options: argparse.Namespace) -> None:
     if runner.done():
         runner.result()  # raises what broke the venue
     runner.cancel()
-    control.close()
+    await control.close()
     used = resource.getrusage(resource.RUSAGE_SELF)
     ended = {"ended": True, **await floor.close(), "cpu_s": round(used.ru_utime + used.ru_stime, 2)}
     print(json.dumps(ended), flush=True)

@@ -146,7 +146,8 @@ class _Tape:
         """Whether a trade between those times was beyond the price, which a real order there would have had."""
         first = bisect.bisect_right(self._times, created_ms)
         last = bisect.bisect_left(self._times, deleted_ms)
-        return any((traded - price) * side < 0 for traded in self._prices[first:last])
+        between = self._prices[first:last]
+        return bool(between) and (min(between) < price if side == BUY else max(between) > price)
 
 
 def _events(

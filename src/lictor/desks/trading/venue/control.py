@@ -23,6 +23,7 @@ class Control:
         self._floor = floor
         self._stop = stop
         self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def listen(self, port: int) -> int:
         """Bind to 127.0.0.1; 0 takes a free port. Returns the port."""
@@ -31,6 +32,8 @@ class Control:
         return bound
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._open[task] = writer
         try:
             while line := await reader.readline():
                 writer.write(json.dumps(self._answer(line)).encode() + b"\n")
@@ -38,6 +41,7 @@ class Control:
         except OSError:
             return
         finally:
+            del self._open[task]
             writer.close()
 
     def _answer(self, line: bytes) -> dict[str, Any]:
@@ -71,7 +75,10 @@ class Control:
                 raise ValueError(f"unknown command {other!r}")
         return {}
 
-    def close(self) -> None:
-        """Stop listening."""
+    async def close(self) -> None:
+        """Stop listening and end the connections."""
         if self._server is not None:
             self._server.close()
+        for writer in self._open.values():
+            writer.close()
+        await asyncio.gather(*filter(None, self._open), return_exceptions=True)

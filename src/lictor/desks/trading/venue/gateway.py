@@ -104,12 +104,14 @@ class Port(Stamped):
         if self._outbox and self._outbox.first() is outgoing:
             self._outbox.handed_over()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, waiting: list[bytes]) -> None:
-        """Run the session over this connection until it ends."""
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, framer: MessageFramer, waiting: list[bytes]
+    ) -> None:
+        """Run the session over this connection until it ends; `waiting`: whole messages read already."""
         self.connected = True
         self._writer = writer
         try:
-            await pump(self.session, reader, writer, framer=MessageFramer(), waiting=waiting, send=self._write)
+            await pump(self.session, reader, writer, framer=framer, waiting=waiting, send=self._write)
         finally:
             self.connected = False
             self._writer = None
@@ -137,8 +139,8 @@ class Port(Stamped):
     def close(self) -> None:
         """Stop sending and close the files."""
         self._sender.cancel()
-        self.cut()
         self._outbox.close()
+        self.store.close()
 
 
 class Gateway:
@@ -147,6 +149,7 @@ class Gateway:
     def __init__(self, floor: Floor, clients: Iterable[str], state: Path) -> None:
         self.ports = {client: Port(floor, client, state) for client in clients}
         self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def listen(self, port: int) -> int:
         """Bind to 127.0.0.1; 0 takes a free port. Returns the port. Raises OSError if it is taken."""
@@ -155,6 +158,8 @@ class Gateway:
         return bound
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._open[task] = writer
         framer = MessageFramer()
         waiting: list[bytes] = []
         with suppress(OSError, TimeoutError):
@@ -164,7 +169,8 @@ class Gateway:
             port = self._port(waiting)
             # one connection a session: a second one must not take over its way out
             if port is not None and not port.connected:
-                await port.serve(reader, writer, waiting)
+                await port.serve(reader, writer, framer, waiting)
+        del self._open[task]
         writer.close()
 
     def _port(self, waiting: list[bytes]) -> Port | None:
@@ -180,5 +186,8 @@ class Gateway:
         """Stop listening and break all connections."""
         if self._server is not None:
             self._server.close()
+        for writer in self._open.values():
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, self._open), return_exceptions=True)
         for port in self.ports.values():
             port.close()
