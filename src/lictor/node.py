@@ -237,6 +237,10 @@ class Node(Submission):
 
     # -- references -----------------------------------------------------------------------------------------------
 
+    async def refresh(self, reference: Reference[Any]) -> None:
+        """Load a reference now: the world has said that it changed."""
+        await self._load(reference)
+
     async def _load(self, reference: Reference[Any]) -> None:
         """Load once; a loader that fails leaves the last value, which ages until gates refuse."""
         try:
