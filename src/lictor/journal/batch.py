@@ -71,6 +71,7 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
         ids.append(id_)
         seq += 1
     state.ended = []
+    state.finished = [end.open for end in ended if end.open.outcome is not None]
     return Batch(at_us, first_seq, answers, facts, events, ids, ended, unanswered)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from lictor.errors import InvariantViolation, JournalFencedError, JournalLockedError
+from lictor.errors import JournalFencedError, JournalLockedError
 from lictor.records import Outcome, Quarantined
 
 from . import codec, port
@@ -75,10 +75,10 @@ class MemoryJournal:
         at_us = max(at_us, self.state.at_us)
         try:
             batch = take(self.state, verbs, at_us, len(self.disk.rows) + 1)
-        except InvariantViolation:
-            self._epoch = self.disk.epoch - 1  # the state holds half a batch: this journal is done
+            self._store(batch)
+        except Exception:
+            self._epoch = -1  # the state holds half a batch: this journal is done
             raise
-        self._store(batch)
         for answer in batch.unanswered:
             self._original(answer)
         return batch.answers

@@ -48,6 +48,12 @@ def halted(state: State, decision: Decision, effector: str | None = None) -> str
     return None
 
 
+def stopped(state: State, scope: str) -> bool:
+    """Whether nothing starts in this scope."""
+    halt = state.halts.get(scope)
+    return halt is not None and halt.mode == "halted"
+
+
 def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | None:
     """Why an admission that the gates allowed may not commit; None when it may."""
     decision = verb.decision

@@ -97,7 +97,7 @@ class State:
         self.doubt = ""
         self.fence = 0
         self.at_us = 0
-        #: Decisions that ended since whoever drives the journal last took them; each has its outcome.
+        #: Decisions that ended by outcome in the last batch; whoever drives the journal may take them.
         self.finished: list[Open] = []
         self.learned_seq = 0
         #: What became terminal since a store last took it, in order.
@@ -226,7 +226,6 @@ class State:
         found.state = transition.to
         found.outcome = outcome
         del self.open[found.decision.id]
-        self.finished.append(found)
         self.ended.append(Ended(seq, found))
 
     def _undo(self, fact: port.Undo, _seq: int, _at_us: int) -> None:

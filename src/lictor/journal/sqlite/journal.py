@@ -106,8 +106,10 @@ class SqliteJournal:
                 await self._lane.run(partial(self._writer.commit, rows))
                 if self._file.wal_pages >= self._checkpoint_pages[1]:
                     await self._lane.run(self._checkpoint)
-        except LictorError as error:  # state and file may differ now: nothing more is written
-            self._stopped = error
+        except Exception as error:  # state and file may differ now: nothing more is written
+            self._stopped = (
+                error if isinstance(error, LictorError) else JournalError(f"an earlier batch failed: {error}")
+            )
             self._file.abandon()
             raise
         for answer in batch.unanswered:

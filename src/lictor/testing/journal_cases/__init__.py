@@ -1,0 +1,1 @@
+"""The cases of the journal's conformance suite, by what they promise."""
