@@ -308,6 +308,38 @@ def test_a_report_that_the_client_died_on_comes_again(venue, names, tmp_path):
     asyncio.run(main())
 
 
+def test_no_fill_is_lost_or_booked_twice_however_often_the_client_is_killed(venue, names, tmp_path):
+    """Killed after each of some numbers of reports; its next life gets the rest, its books end as the venue's are."""
+
+    async def main():
+        name = names()
+        for run, reports_until_death in enumerate([1, 7, 30, 64]):
+            side = BUY if run % 2 else SELL
+            command = [sys.executable, str(DESK), str(venue.port), str(tmp_path), name, "trade", f"r{run}"]
+            process = subprocess.Popen([*command, str(side), "100000", "0"], stdout=subprocess.PIPE, text=True)
+            for _ in range(reports_until_death):
+                process.stdout.readline()
+            process.kill()
+            ended(process)
+        booked = {}
+        for line in (tmp_path / "booked").read_text().splitlines():
+            _, _, exec_id, filled = line.split()
+            booked[exec_id] = int(filled)
+        async with desk(venue, tmp_path, name) as (client, reports):
+            sent = [arrival["key"] for arrival in arrivals(venue, name)]
+            known = await client.reconcile(sent, within_s=SOON_S)  # the answers come after all that was waiting
+            assert all(report is not None and not report.status.open for report in known.values())
+            booked |= {report.exec_id: report.side * report.last_qty for report in reports}
+        true = [r for r in read_truth(venue.truth) if r["event"] == "fill" and r["client"] == name]
+        assert len(true) > 30
+        assert {r["exec_id"]: r["side"] * r["qty"] for r in true} == {
+            i: filled for i, filled in booked.items() if filled
+        }
+        assert not [double for double in doubles(venue.truth) if double.startswith(name)]
+
+    asyncio.run(main())
+
+
 def test_orders_on_their_way_to_a_dying_venue_are_never_replayed_to_its_successor(tmp_path):
     """The engine's own session would send them again after the reconnect, and the venue would accept them."""
 

@@ -61,10 +61,10 @@ class _Desk(Stamped):
 
     def from_admin(self, message: Message, session_id: SessionID) -> None:
         super().from_admin(message, session_id)
-        text = message.get(wire.TEXT)
-        if message.msg_type == "5" and "too low, expected " in text:
+        _, too_low, expected = message.get(wire.TEXT).partition("MsgSeqNum too low, expected ")
+        if message.msg_type == wire.LOGOUT and too_low:
             # this side's files are older than its last message (a lost disk): go on from where the venue is
-            self.store.set_next_sender_msg_seq_num(int(text.split("expected ")[1].split()[0]))
+            self.store.set_next_sender_msg_seq_num(int(expected.split()[0]))
 
 
 class FixClient:
