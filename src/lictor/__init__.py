@@ -4,6 +4,7 @@ The public names, and nothing else.
 """
 
 from lictor.app import App
+from lictor.blocking import BlockingHandle, BlockingNode
 from lictor.config import Settings
 from lictor.declarations.budgets import Balance, Rate
 from lictor.declarations.effectors import (
@@ -38,11 +39,16 @@ from lictor.errors import (
     InvariantViolation,
     JournalError,
     LictorError,
+    MalformedError,
     NodeStoppedError,
     NotFoundError,
 )
+from lictor.inputs.cron import Cron
+from lictor.inputs.csv_file import CsvFile
+from lictor.inputs.json_lines import JsonLines
+from lictor.inputs.pulling import Pulled
 from lictor.node import Node
-from lictor.records import Decision, Outcome, Priority, Report, Signal, Verdict
+from lictor.records import Decision, Outcome, Priority, Quarantined, Report, Signal, Verdict
 from lictor.runtime.clock import Clock, ScaledClock, SystemClock
 
 __all__ = [
@@ -50,10 +56,14 @@ __all__ = [
     "Answer",
     "App",
     "Balance",
+    "BlockingHandle",
+    "BlockingNode",
     "Call",
     "Change",
     "Clock",
     "Code",
+    "Cron",
+    "CsvFile",
     "Decision",
     "DeclarationError",
     "DeniedError",
@@ -62,15 +72,19 @@ __all__ = [
     "Handle",
     "InvariantViolation",
     "JournalError",
+    "JsonLines",
     "Learned",
     "LictorError",
     "Lookup",
+    "MalformedError",
     "Node",
     "NodeStoppedError",
     "NotFoundError",
     "Outcome",
     "Priority",
+    "Pulled",
     "Quality",
+    "Quarantined",
     "Range",
     "Rate",
     "Reference",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
 from lictor.app import App
@@ -12,6 +12,7 @@ from lictor.assembly import assemble
 from lictor.config import Settings
 from lictor.declarations.gates import Reference
 from lictor.errors import JournalError, NodeStoppedError
+from lictor.insight import Insight
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
 from lictor.runtime import collector
@@ -22,7 +23,7 @@ from lictor.runtime.randomness import Randomness
 from lictor.submission import Submission
 
 
-class Node(Submission):
+class Node(Submission, Insight):
     """Runs an App on a journal: `async with Node(app, "payouts.db") as node`."""
 
     def __init__(
@@ -46,6 +47,7 @@ class Node(Submission):
         self._tasks: list[asyncio.Task[None]] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Future[port.Answer]] = set()
+        self._on_stop: set[Callable[[Exception], None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None
         self.accepting = False
@@ -61,6 +63,7 @@ class Node(Submission):
             wake=self.wake,
             spawn=self._spawn,
         )
+        self._look()
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -117,7 +120,9 @@ class Node(Submission):
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
+                self.vitals.turn_began = self.clock.monotonic()
                 await self.pipeline.turn()
+                self.vitals.turn_began = None
                 self._set_timer()
                 if len(self.pipeline.inputs):
                     self.wake()
@@ -145,6 +150,8 @@ class Node(Submission):
             if not future.done():
                 future.set_exception(stopped)
         self.pipeline.handles.fail(stopped)
+        for hear in list(self._on_stop):
+            hear(stopped)
 
     def wake(self) -> None:
         """There is something for the next turn."""

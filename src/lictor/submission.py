@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -34,6 +34,8 @@ class Submission(Steering):
     journal: port.Journal
     pipeline: Pipeline
     accepting: bool
+    #: Called when the node stops: iterators whose source is silent hear of it so.
+    _on_stop: set[Callable[[Exception], None]]
 
     def signal(self, value: Any, **options: Any) -> Signal:
         """A signal of a value of one of the App's kinds."""
@@ -111,7 +113,7 @@ class Submission(Steering):
         def offer(value: Any) -> asyncio.Future[Handle]:
             return self._offer(value if isinstance(value, Signal) else self.signal(value, **options))
 
-        async with aclosing(in_order(values, offer, self._ahead(ahead_max))) as handles:
+        async with aclosing(in_order(values, offer, self._ahead(ahead_max), self._on_stop)) as handles:
             async for _, handle in handles:
                 yield handle
 
@@ -132,7 +134,8 @@ class Submission(Steering):
             )
         else:
             signals = source
-        return await pull(signals, self._offer, self.clock, ahead_max=self._ahead(ahead_max), patience_s=patience_s)
+        handles = in_order(signals, self._offer, self._ahead(ahead_max), self._on_stop)
+        return await pull(handles, self._offer, self.clock, patience_s)
 
     # -- quarantine -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from lictor.runtime.ids import Ids, id_text
 
 from .envelope import fault, presentable
 from .finding import Finding, Reason, found
-from .limits import read, value_check
+from .limits import read
+from .numbers import Numbers
 from .quality import SourceQuality
 from .quarantining import Quarantining
 from .recall import recall
@@ -56,7 +57,7 @@ class Intake:
         self._answers: list[tuple[Entry, Code, int, dict[str, Any]]] = []
         #: What a key was decided on for, by tenant, source and key.
         self._bound: Callable[[str, str, str], object] = lambda _tenant, _source, _key: None
-        self._value_checks = {name: value_check(kind.type) for name, kind in app.kinds.items()}
+        self._numbers = {name: Numbers(kind.type) for name, kind in app.kinds.items()}
         #: The gates of the sources that declare a `Quality`.
         self.gates = {s.name: SourceQuality(s.quality) for s in app.sources.values() if s.quality is not None}
         self.quarantining = Quarantining(quarantine_max, ids.next)
@@ -136,10 +137,12 @@ class Intake:
         if entry.fault is not None:
             reason, detail = entry.fault
             return found(Reason(reason), detail)
+        numbers = self._numbers[signal.kind]
         if signal.payload is None:
-            finding, content = self._value_checks[signal.kind](signal.value), signal.value
+            finding, content = numbers.in_value(signal.value), signal.value
         else:
             finding, content = read(signal.payload)
+            finding = finding or numbers.in_content(content)
         if finding is not None:
             return finding
         gate = self.gates.get(signal.source)

@@ -7,7 +7,7 @@ busy; it may then be overtaken by rows after it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -19,7 +19,6 @@ from lictor.records import Result, Signal
 from lictor.runtime.clock import Clock
 
 from .finding import Unreadable
-from .in_order import in_order
 
 #: Rows that were not admitted and are named in the result; all are in the journal or in quarantine.
 FAULTS_MAX = 100
@@ -84,13 +83,13 @@ def _told(seen: dict[str, Any] | None) -> str:
     return "" if not seen else ", ".join(f"{name}={value}" for name, value in seen.items())
 
 
-Offer = Callable[[Signal | Unreadable], Any]
+Offer = Callable[[Signal | Unreadable], Awaitable[Handle]]
 
 
 async def pull(
-    signals: AsyncIterable[Signal | Unreadable], offer: Offer, clock: Clock, *, ahead_max: int, patience_s: float
+    handles: AsyncGenerator[tuple[Signal | Unreadable, Handle], None], offer: Offer, clock: Clock, patience_s: float
 ) -> Pulled:
-    """Submit all signals, at most `ahead_max` undecided at once, and count the verdicts.
+    """Count the verdicts of signals that were submitted in order.
 
     A signal is shed in the end when it has been submitted again for `patience_s` in vain.
 
@@ -98,8 +97,8 @@ async def pull(
         NodeStoppedError: the node stopped; what it had acknowledged is done, and a source with keys can be run again.
     """
     pulled = Pulled()
-    async with aclosing(in_order(signals, offer, ahead_max)) as handles:
-        async for given, first in handles:
+    async with aclosing(handles) as decided:
+        async for given, first in decided:
             signal, handle = (given.signal if isinstance(given, Unreadable) else given), first
             give_up = clock.monotonic() + patience_s
             while handle.verdict.result is Result.SHED and clock.monotonic() < give_up:

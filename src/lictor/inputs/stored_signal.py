@@ -68,7 +68,7 @@ def load(stored: bytes, payload: bytes | None = None) -> Signal:
         text = fields.get("payload")
         payload = text.encode() if text is not None else b64decode(fields["payload_base64"])
     kept = {name: value for name, value in fields.items() if name in _FIELDS}
-    signal = Signal(**kept, payload=payload)
+    signal = Signal(**{"source": "", "kind": "", **kept, "payload": payload})
     wrong = fault(signal)
     if wrong is not None or fields.get("odd"):
         raise MalformedError(f"its envelope cannot be replayed: {wrong or 'kept as text'}", hint="submit it anew")
