@@ -1,0 +1,187 @@
+"""The node that is killed: submits a seeded load for ever and prints each acknowledgement after it has it.
+
+Three kinds of effect, on one world: `pay` is not idempotent and can be reconciled, `note` is idempotent, `post` is not
+idempotent and cannot be asked about. Lines: `ready`, `verdict KEY ID RESULT CODE`, `outcome KEY ID RESULT`. With
+`--drain` it submits nothing and ends when all that can end has ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from lictor import App, Call, Code, Node, Report, Settings, Snapshot, all_of, allow, deny, report
+from lictor.declarations.gates import Answer
+
+LIMIT = 100_000_000
+
+
+class WorldClient:
+    """Asks the witness."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self.port = port
+        self.chance = random.Random(f"{seed}:silent")
+
+    async def _send(self, request: dict[str, Any]) -> dict[str, Any]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(json.dumps(request).encode() + b"\n")
+            await writer.drain()
+            line = await reader.readline()
+            if not line:
+                raise ConnectionError("no answer")
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        finally:
+            writer.close()
+
+    async def do(self, call: Call, body: str, *, idempotent: bool) -> None:
+        """Perform an effect; now and then the world does it and says nothing."""
+        silent = self.chance.random() < 0.05
+        await self._send(
+            {
+                "what": "do",
+                "key": call.key,
+                "body": body,
+                "idempotent": idempotent,
+                "attempt": call.attempt,
+                "fence": call.fence,
+                "silent": silent,
+            }
+        )
+
+    async def ask(self, call: Call) -> Report:
+        """What became of it."""
+        answer = await self._send({"what": "ask", "key": call.key})
+        result = "succeeded" if answer["done"] else "absent"
+        return report(f"ask-{call.key}-{call.attempt}-{result}", final=True, result=result)
+
+
+def build(world: WorldClient) -> App:
+    """The App under test."""
+    app = App("chaos")
+    cash = app.balance("cash", LIMIT, per="tenant")
+
+    @app.decision(order_by="account", expires_in_s=30)
+    @dataclass(frozen=True)
+    class Move:
+        account: str
+        amount: int
+        how: str
+
+    @app.gate(Move, family="rules")
+    def small(move: Move, _state: Snapshot) -> Answer:
+        return allow() if move.amount < 900 else deny("TOO_MUCH", amount=move.amount)
+
+    @app.gate(Move, family="resources")
+    def affordable(move: Move, _state: Snapshot) -> Answer:
+        return allow(cash.reserve(move.amount))
+
+    @app.effector(idempotent=False, timeout_s=2, slots=16, poll_after_s=0.2, resolve_within_s=60)
+    async def pay(call: Call, account: str, amount: int) -> str:
+        await world.do(call, f"{account}:{amount}", idempotent=False)
+        call.settle(cash, amount)
+        return call.key
+
+    @pay.reconcile
+    async def find_pay(call: Call, account: str, amount: int) -> Report:
+        del account
+        found = await world.ask(call)
+        if found.result == "succeeded":
+            call.settle(cash, amount)
+        return found
+
+    @app.effector(idempotent=True, timeout_s=2, slots=16)
+    async def note(call: Call, account: str, amount: int) -> str:
+        await world.do(call, f"{account}:{amount}", idempotent=True)
+        return call.key
+
+    @app.effector(idempotent=False, timeout_s=2, slots=16)
+    async def post(call: Call, account: str, amount: int) -> str:
+        await world.do(call, f"{account}:{amount}", idempotent=False)
+        return call.key
+
+    @app.plan(Move)
+    def plan(move: Move) -> Any:
+        if move.how == "pair":
+            first = pay.action(move.account, move.amount)
+            return all_of(first, note.action(move.account, move.amount).after(first))
+        chosen = {"pay": pay, "note": note, "post": post}[move.how]
+        return chosen.action(move.account, move.amount)
+
+    return app
+
+
+def content(app: App, number: int) -> Any:
+    """The decision of a number: the same in every incarnation, as a caller that repeats itself would make it."""
+    chance = random.Random(f"content:{number}")
+    move = app.kinds["Move"].type
+    how = chance.choices(["pay", "note", "post", "pair"], [5, 3, 1, 1])[0]
+    return move(f"a-{chance.randrange(40)}", chance.randrange(1, 1000), how)
+
+
+async def submit(node: Node, app: App, number: int) -> None:
+    """Submit one and print what is acknowledged, when it is."""
+    key = f"k-{number}"
+    handle = await node.submit(content(app, number), tenant=f"t-{number % 3}", source="load", key=key)
+    verdict = handle.verdict
+    if verdict.code == Code.OVERLOADED:
+        return
+    print("verdict", key, handle.id, verdict.result, verdict.code, flush=True)
+    outcome = await handle.outcome()
+    if outcome is not None:
+        print("outcome", key, handle.id, outcome.result, flush=True)
+
+
+async def load(node: Node, app: App, first: int, width: int) -> None:
+    """`width` callers, each submitting the next number; now and then one that was submitted before."""
+    numbers = iter(range(first, 1 << 60))
+    again = random.Random(first)
+
+    async def caller() -> None:
+        for number in numbers:
+            await submit(node, app, number)
+            if first and again.random() < 0.1:
+                await submit(node, app, again.randrange(first))
+
+    await asyncio.gather(*(caller() for _ in range(width)))
+
+
+async def drain(node: Node) -> None:
+    """Wait until only what waits for a person is open."""
+    execution = node.pipeline.execution
+    while True:
+        doubtful = {decision for decision, _ in execution.in_doubt()}
+        waiting = [id_ for id_ in execution.work if id_ not in doubtful]
+        blocked = {id_ for id_ in waiting if execution.work[id_].key in {execution.work[d].key for d in doubtful}}
+        if not set(waiting) - blocked:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def main() -> None:
+    """Run until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("journal")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--drain", action="store_true")
+    options = parser.parse_args()
+    app = build(WorldClient(options.port, options.seed))
+    async with Node(app, options.journal, settings=Settings(durability="sync")) as node:
+        print("ready", flush=True)
+        if options.drain:
+            await drain(node)
+        else:
+            await load(node, app, options.first, options.width)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
