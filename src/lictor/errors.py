@@ -168,6 +168,10 @@ class Code(StrEnum):
     SUPERSEDED = "SUPERSEDED"
     #: Higher classes used the time that it was promised.
     DISPLACED = "DISPLACED"
+    #: What the plan stored does not fit the effector's parameters any more; it was not called.
+    ARGUMENTS_INVALID = "ARGUMENTS_INVALID"
+    #: An action that had succeeded could not be undone.
+    COMPENSATION_FAILED = "COMPENSATION_FAILED"
     #: The effector raised.
     EFFECT_FAILED = "EFFECT_FAILED"
     #: The effector did not answer within its time-out.

@@ -46,7 +46,7 @@ class Node(Submission, Insight):
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._beside: set[asyncio.Task[None]] = set()
-        self._asked: set[asyncio.Future[port.Answer]] = set()
+        self._asked: set[asyncio.Future[Any]] = set()
         self._on_stop: set[Callable[[Exception], None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None

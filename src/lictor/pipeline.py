@@ -71,6 +71,7 @@ class Pipeline:
                     asked.set_result(answer)
             self.monitoring.turned(verbs, answers, finished, took_s)
         self.inputs.committed()
+        self.execution.resolution.hearing.committed()
 
     def _arrived(self, now_us: int) -> Iterator[Entry]:
         """1 inputs: what is ruled again, what its lookups have answered, and new signals that are trusted."""

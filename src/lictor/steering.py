@@ -6,6 +6,7 @@ Each is one durable request.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from lictor.app import App
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError
@@ -24,7 +25,7 @@ class Steering:
     pipeline: Pipeline
     failure: BaseException | None
     _tasks: list[asyncio.Task[None]]
-    _asked: set[asyncio.Future[port.Answer]]
+    _asked: set[asyncio.Future[Any]]
 
     def wake(self) -> None:
         """There is something for the next turn."""
@@ -78,7 +79,7 @@ class Steering:
             NotFoundError: it is not open.
         """
         answer = await self._request(port.Cancel(decision, self.clock.wall_us(), by, reason))
-        if not answer.ok:
+        if not answer.ok and answer.code != "ALREADY_ASKED":
             raise NotFoundError(f"decision {decision} is not open")
         work = self.pipeline.execution.work.get(decision)
         if work is not None:
@@ -148,9 +149,9 @@ class Steering:
         await self.reset_adjustment("demoted", source, by=by, reason=reason)
 
     async def resolve(self, where: int | str, news: Report, *, ordinal: int = 0, by: str = "world") -> bool:
-        """Bring news of an action: from a webhook or stream by the world's `ref`.
+        """Bring news of an action: from a webhook or stream by the world's `ref`, from a person by the decision's id.
 
-        Or from a person by the decision's id.
+        Durable when this returns. A report may come before its effector has told the `ref`; it is kept for it.
 
         Returns:
             False when the report was known or the action had ended.
@@ -158,19 +159,13 @@ class Steering:
         Raises:
             NotFoundError: no open action has this ref, or the decision is not executing.
         """
-        execution = self.pipeline.execution
-        if isinstance(where, str):
-            place = execution.resolution.refs.get(where)
-        else:
-            work = execution.work.get(where)
-            place = (work, ordinal) if work is not None else None
-        if place is None:
-            raise NotFoundError(f"no open action {where!r}")
-        del by
-        before = len(place[0].acts)
-        execution.resolution.report(place[0], place[1], news, self.clock.wall_us())
-        execution.touch(place[0])
-        return len(place[0].acts) > before
+        if self.failure is not None or not self._tasks:
+            raise NodeStoppedError
+        told = self.pipeline.execution.resolution.hearing.hear(where, ordinal, news, by)
+        self._asked.add(told)
+        told.add_done_callback(self._asked.discard)
+        self.wake()
+        return await told
 
 
 def check_scope(scope: str) -> None:

@@ -61,6 +61,14 @@ class FairQueue(Generic[W]):
         self._counts[priority] = self._counts.get(priority, 0) + 1
         self.size += 1
 
+    def peek(self) -> W | None:
+        """The work that starts next, left in its place."""
+        for priority in sorted(self._counts):
+            if self._counts[priority]:
+                queue = self._classes[priority]
+                return queue.tenants[queue.order[0][1]].work[0][2]
+        return None
+
     def pop(self, cost: float = 1.0) -> W | None:
         """Take the work that starts next; None when there is none."""
         for priority in sorted(self._counts):

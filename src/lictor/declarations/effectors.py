@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, get_type_hints
+
+import msgspec
 
 from lictor.errors import DeclarationError, LictorError
 from lictor.records import Amount, Report
@@ -185,6 +188,11 @@ class Effector(Generic[P, R]):
     asks: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     stops: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     undoes: Callable[..., Awaitable[Any] | Any] | None = field(default=None)
+    #: Types of parameters that storage keeps as plainer data, by place and by name; arguments are given back as these.
+    rich: dict[int | str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rich = rich_parameters(self.perform)
 
     def action(self, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
         """Plan one action."""
@@ -215,6 +223,28 @@ class Effector(Generic[P, R]):
         return undo
 
 
+def rich_parameters(perform: Callable[..., Any]) -> dict[int | str, Any]:
+    """Types of the parameters after the call, by place and by name, that are no plain data: Decimal, datetime, records.
+
+    Annotations that cannot be resolved, or that name what no data can be turned into, are left alone.
+    """
+    try:
+        hints = get_type_hints(perform)
+        names = list(inspect.signature(perform).parameters)[1:]
+    except (NameError, TypeError, ValueError):
+        return {}
+    found: dict[int | str, Any] = {}
+    for place, name in enumerate(names):
+        type_ = hints.get(name)
+        if type_ in _PLAIN or isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType):
+            continue
+        found[place] = found[name] = type_
+    return found
+
+
+_PLAIN = (None, str, int, float, bool, bytes, Any)
+
+
 def report(
     id: str,  # noqa: A002 - the word of the record
     *,
@@ -233,5 +263,7 @@ def report(
         raise DeclarationError(
             f"a final report needs a result, not {result!r}", hint="succeeded, failed, cancelled, expired, absent"
         )
+    for balance, amount in (settled or {}).items():
+        check_amount(amount, balance.name)
     amounts = {balance.name: amount for balance, amount in (settled or {}).items()}
     return Report(id=id, final=final, result=result, code=code, value=value, settled=amounts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Literal
 
-What = Literal["expire", "rule", "retry", "ask", "park"]
+What = Literal["expire", "retry", "ask", "undo"]
 
 
 class Agenda:

@@ -8,9 +8,11 @@ Whatever an effector does maps to exactly one event in one place, `_told`: this 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import msgspec
 
 from lictor.declarations.budgets import Balance
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
@@ -21,12 +23,12 @@ from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 from lictor.runtime.offload import Lane
 
-from .planning import arguments
+from .planning import arguments, storable
+from .timeouts import Timeouts
 from .work import Work
 
-
-#: Calls that have ended are forgotten from this many on, without waiting for the timer.
-_SWEEP_AT = 256
+#: What a call may still tell after its time-out, because it is certain.
+_CERTAIN = frozenset({"succeed", "pend", "fail", "retry"})
 
 
 class News(NamedTuple):
@@ -46,6 +48,8 @@ class News(NamedTuple):
     wait_s: float | None = None
     detail: str | None = None
     report: Report | None = None
+    #: The call had timed out and has returned after all, under the same fence.
+    late: bool = False
 
 
 def action_key(decision: int, ordinal: int) -> str:
@@ -54,13 +58,21 @@ def action_key(decision: int, ordinal: int) -> str:
 
 
 class Attempt:
-    """One running call."""
+    """One running call: to perform an action, or to ask the world about one (`reconcile`, `cancel`, `undo`)."""
 
-    __slots__ = ("call", "done", "effector", "fence", "ordinal", "started", "task", "told", "work")
+    __slots__ = ("call", "done", "effector", "fence", "ordinal", "started", "task", "told", "what", "work")
 
     def __init__(
-        self, work: Work, ordinal: int, fence: int, effector: Effector[..., Any], call: Call, started: float
+        self,
+        work: Work,
+        ordinal: int,
+        fence: int,
+        effector: Effector[..., Any],
+        call: Call,
+        started: float,
+        what: str = "perform",
     ) -> None:
+        self.what = what
         self.work = work
         self.ordinal = ordinal
         self.fence = fence
@@ -70,41 +82,6 @@ class Attempt:
         self.task: asyncio.Task[None] | None = None
         self.told = False
         self.done = False
-
-
-class Timeouts:
-    """The time-outs of one effector's calls: all equally long, so they end in the order in which they began and one timer is enough."""
-
-    __slots__ = ("_armed", "_clock", "_end", "_seconds", "_watched")
-
-    def __init__(self, clock: Clock, seconds: float, end: Callable[[Attempt], None]) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._end = end
-        self._watched: deque[Attempt] = deque()
-        self._armed = False
-
-    def watch(self, attempt: Attempt) -> None:
-        """End this call when it takes too long."""
-        watched = self._watched
-        watched.append(attempt)
-        if not self._armed:
-            self._armed = True
-            self._clock.call_later(self._seconds, self._sweep)
-        elif len(watched) > _SWEEP_AT and watched[0].done:
-            while watched and watched[0].done:
-                watched.popleft()
-
-    def _sweep(self) -> None:
-        self._armed = False
-        now = self._clock.monotonic()
-        watched = deque(attempt for attempt in self._watched if not attempt.done)
-        self._watched = watched
-        while watched and now - watched[0].started >= self._seconds:
-            self._end(watched.popleft())
-        if watched:
-            self._armed = True
-            self._clock.call_later(watched[0].started + self._seconds - now, self._sweep)
 
 
 class Attempts:
@@ -122,7 +99,7 @@ class Attempts:
         self._freed = freed
         self._may_begin = may_begin
         self._lanes: dict[str, Lane] = {}
-        self._timeouts: dict[str, Timeouts] = {}
+        self._timeouts: dict[str, Timeouts[Attempt]] = {}
         self.running: set[Attempt] = set()
 
     def use_lane(self, effector: str, lane: Lane) -> None:
@@ -163,6 +140,8 @@ class Attempts:
             self._assert_admitted(work)
             self._watch(attempt)
             await self._perform(attempt)
+        except InvariantViolation as violated:
+            self._told(attempt, "violated", violated.name, detail=violated.detail)
         finally:
             attempt.done = True
             self.running.discard(attempt)
@@ -184,7 +163,11 @@ class Attempts:
         if plan is None:
             return
         action = plan.actions[attempt.ordinal]
-        args, kwargs = arguments(action, attempt.work.results()) if action.inputs else (action.args, action.kwargs)
+        try:
+            args, kwargs = arguments(action, effector, attempt.work.result)
+        except Exception as error:  # noqa: BLE001 - what is stored no longer fits the effector; nothing was called
+            self._told(attempt, "fail", Code.ARGUMENTS_INVALID, detail=f"{type(error).__name__}: {error}"[:500])
+            return
         try:
             if effector.is_async:
                 result = await effector.perform(call, *args, **kwargs)
@@ -207,7 +190,7 @@ class Attempts:
             if isinstance(result, Pending):
                 self._told(attempt, "pend", value=result.ref, wait_s=result.poll_after_s)
             else:
-                self._told(attempt, "succeed", value=result)
+                self._told(attempt, "succeed", value=storable(result))
 
     def _told(
         self,
@@ -219,17 +202,23 @@ class Attempts:
         wait_s: float | None = None,
         detail: str | None = None,
     ) -> None:
-        """Tell once; what a call does after its time-out changes nothing (I9)."""
-        if attempt.told:
+        """Tell what came of the call; after its time-out only what is certain, and marked late (I9)."""
+        late = attempt.told
+        if late and event not in _CERTAIN:
             return
         attempt.told = True
         settled = tuple(attempt.call.settled)
-        self._tell(News(attempt.work, attempt.ordinal, attempt.fence, event, code, value, settled, wait_s, detail))
+        work, ordinal, fence = attempt.work, attempt.ordinal, attempt.fence
+        self._tell(News(work, ordinal, fence, event, code, value, settled, wait_s, detail, late=late))
 
     def _time_out(self, attempt: Attempt) -> None:
         """The effect may have begun. The slot stays taken until the call really returns."""
-        self._told(attempt, "unknown", Code.TIMEOUT, detail=f"no answer within {attempt.effector.timeout_s} s")
-        if attempt.effector.is_async and attempt.task is not None:
+        detail = f"no answer within {attempt.effector.timeout_s} s"
+        if attempt.what == "perform":
+            self._told(attempt, "unknown", Code.TIMEOUT, detail=detail)
+        else:
+            self._unanswered(attempt, detail)
+        if attempt.task is not None and (attempt.effector.is_async or attempt.what != "perform"):
             attempt.task.cancel()
 
     @staticmethod
@@ -241,55 +230,71 @@ class Attempts:
         if found.state != DecisionState.RUNNING:
             raise InvariantViolation("I1", f"decision {found.decision.id} starts while {found.state}")
 
-    def ask(self, work: Work, ordinal: int, question: Callable[..., Any], what: str) -> None:
-        """Ask the world about an action (`reconcile`), or to stop or undo it (`cancel`, `undo`).
+    # -- questions ------------------------------------------------------------------------------------------------
 
-        Tells `report`, or `unknown` on no answer.
+    def ask(
+        self, work: Work, ordinal: int, effector: Effector[..., Any], question: Callable[..., Any], what: str
+    ) -> None:
+        """Ask the world about an action (`reconcile`), or to stop or undo it (`cancel`, `undo`); one at a time each.
+
+        Tells `report` or `undone`; `no_answer` or `undo_failed` where it raises, knows nothing, or takes longer than
+        the effector's time-out.
         """
+        if (ordinal, what) in work.asking:
+            return
+        work.asking.add((ordinal, what))
         fence = work.open.actions[ordinal].fence
-        effector = what
-        attempt = Attempt(work, ordinal, fence, _ASKING, self.call(work, ordinal, fence), self._clock.monotonic())
+        attempt = Attempt(
+            work, ordinal, fence, effector, self.call(work, ordinal, fence), self._clock.monotonic(), what
+        )
         self.running.add(attempt)
-        attempt.task = asyncio.get_running_loop().create_task(self._ask(attempt, question, effector))
+        attempt.task = asyncio.get_running_loop().create_task(self._ask(attempt, question))
+        self._watch(attempt)
 
-    async def _ask(self, attempt: Attempt, question: Callable[..., Any], what: str) -> None:
-        plan = attempt.work.open.plan
+    async def _ask(self, attempt: Attempt, question: Callable[..., Any]) -> None:
+        plan, effector, work = attempt.work.open.plan, attempt.effector, attempt.work
         try:
             if plan is None:
                 return
-            args, kwargs = arguments(plan.actions[attempt.ordinal], attempt.work.results())
-            answer = question(attempt.call, *args, **kwargs)
-            if asyncio.iscoroutine(answer):
-                answer = await answer
-            if what == "undo":
-                self._told(attempt, "compensated")
-            elif isinstance(answer, Report):
-                self._report(attempt, answer)
+            args, kwargs = arguments(plan.actions[attempt.ordinal], effector, work.result)
+            lane = None if inspect.iscoroutinefunction(question) else self._lanes.get(effector.name)
+            if lane is None:
+                answer = question(attempt.call, *args, **kwargs)
             else:
-                self._told(attempt, "no_answer", detail=what)
+                answer = await lane.run(lambda: question(attempt.call, *args, **kwargs))
+            if inspect.isawaitable(answer):
+                answer = await answer
         except asyncio.CancelledError:
-            raise
+            if not attempt.told:
+                raise
         except Exception as error:  # noqa: BLE001 - user code; not knowing is what it answers then
-            event = "undo_failed" if what == "undo" else "no_answer"
-            self._told(attempt, event, Code.EFFECT_FAILED, detail=f"{what}: {type(error).__name__}: {error}"[:500])
+            again_s = error.retry_after_s if isinstance(error, EffectFailed) else None
+            self._unanswered(attempt, f"{type(error).__name__}: {error}"[:500], again_s)
+        else:
+            self._answered(attempt, answer)
         finally:
+            attempt.done = True
+            work.asking.discard((attempt.ordinal, attempt.what))
             self.running.discard(attempt)
 
-    def _report(self, attempt: Attempt, report: Report) -> None:
-        attempt.told = True
-        settled = tuple(attempt.call.settled)
-        self._tell(
-            News(
-                attempt.work,
-                attempt.ordinal,
-                attempt.fence,
-                "report",
-                report.code,
-                report.value,
-                settled,
-                report=report,
-            )
-        )
+    def _answered(self, attempt: Attempt, answer: object) -> None:
+        if attempt.told:
+            return
+        if attempt.what == "undo":
+            self._told(attempt, "undone")
+        elif isinstance(answer, Report):
+            attempt.told = True
+            settled = tuple(attempt.call.settled)
+            said = msgspec.structs.replace(answer, value=storable(answer.value))
+            self._tell(News(attempt.work, attempt.ordinal, attempt.fence, "report", settled=settled, report=said))
+        else:
+            self._told(attempt, "no_answer", detail=attempt.what)
+
+    def _unanswered(self, attempt: Attempt, detail: str, again_s: float | None = None) -> None:
+        if not attempt.told and attempt.what == "undo":
+            self._told(attempt, "undo_failed", Code.EFFECT_FAILED, detail=detail, wait_s=again_s)
+        elif not attempt.told:
+            self._told(attempt, "no_answer", Code.EFFECT_FAILED, detail=attempt.what)
 
     async def stop(self) -> None:
         """Cancel what runs and wait for it; what was not told stays started and is in doubt at the next open."""
@@ -297,10 +302,3 @@ class Attempts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _never(_call: Call) -> None:
-    """Questions have no effector of their own."""
-
-
-_ASKING: Effector[..., Any] = Effector("asking", _never, idempotent=True, timeout_s=60.0, slots=1)

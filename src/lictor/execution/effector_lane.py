@@ -19,12 +19,14 @@ from .work import Work
 class EffectorLane:
     """Where work for one effector waits for a slot."""
 
-    __slots__ = ("breaker", "drain", "effector", "free", "pool", "ready", "seconds")
+    __slots__ = ("breaker", "coming", "drain", "effector", "free", "pool", "ready", "seconds")
 
     def __init__(self, effector: Effector[..., Any]) -> None:
         self.effector = effector
         self.free = effector.slots
         self.ready: FairQueue[Work] = FairQueue()
+        #: What this turn has planned for it, by class; in `ready` after the commit.
+        self.coming: dict[int, int] = {}
         self.pool = ExtraWorkPool(effector.extra_work)
         self.breaker = Breaker()
         self.drain = DrainRate()
@@ -38,9 +40,14 @@ class EffectorLane:
         self.drain.note(1, now, busy=busy and self.ready.size > 0)
         self.seconds += (seconds - self.seconds) * 0.05 if self.seconds else seconds
 
+    def ahead(self, priority: int) -> int:
+        """How much work of the same or a higher class is before work that comes now."""
+        ahead = self.ready.ahead(priority) if self.ready.size else 0
+        return ahead + sum(n for other, n in self.coming.items() if other <= priority) if self.coming else ahead
+
     def wait_s(self, priority: int) -> float:
         """How long work of this class would wait for a slot: what is ahead of it over the measured drain rate."""
-        ahead = self.ready.ahead(priority)
+        ahead = self.ahead(priority)
         if not ahead and self.free:
             return 0.0
         rate = self.drain.per_s() or (self.effector.slots / self.seconds if self.seconds else None)

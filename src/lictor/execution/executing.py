@@ -25,7 +25,7 @@ class Executing(Protocol):
     lanes: dict[str, EffectorLane]
     order: OrderLanes
     work: dict[int, Work]
-    undeclared: set[int]
+    undeclared: dict[int, Work]
     recovering: int
 
     def value_of(self, decision: Decision, /) -> Any:
@@ -34,6 +34,14 @@ class Executing(Protocol):
 
     def lane_key(self, decision: Decision) -> tuple[str, str] | None:
         """The order lane that a decision belongs into."""
+        ...
+
+    def enter(self, key: tuple[str, str], work: Work) -> bool:
+        """Join the lane of an order key."""
+        ...
+
+    def settles(self, budget: str, scope: str, at_us: int) -> None:
+        """A true amount falls into a scope of a balance."""
         ...
 
     def act(self, work: Work, ordinal: int, event: str, **fields: Any) -> None:

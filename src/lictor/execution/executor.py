@@ -7,17 +7,16 @@ committed, and tells it the answers; only then does an effect begin.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from lictor.capacity.rates import TokenBucket
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
-from lictor.errors import Code
+from lictor.errors import Code, InvariantViolation
 from lictor.journal.open import Open
-from lictor.journal.port import Act, Answer, Close, Progress, Start, StartItem, Undo, Verb
-from lictor.journal.rules import halted
+from lictor.journal.port import Act, Answer, Close, Progress, SetLimit, Start, StartItem, Undo, Verb
+from lictor.journal.rules import halted, stopped
 from lictor.journal.state import State
-from lictor.lifecycle import ActionState, Event
+from lictor.lifecycle import Event
 from lictor.records import Decision, Lease, Outcome, Plan, Take
 from lictor.runtime.clock import Clock
 from lictor.runtime.randomness import Randomness
@@ -25,23 +24,17 @@ from lictor.runtime.randomness import Randomness
 from .agenda import Agenda
 from .attempts import Attempts, News
 from .effector_lane import EffectorLane
+from .feasibility import Late, late
 from .lanes import OrderLanes
 from .planning import Planner
-from .progress import conclude, drop_waiting, record, settled_enough
+from .progress import conclude, drop_waiting, expired_code, record, settled_enough
 from .recovery import recovered
 from .resolution import Resolution
+from .tokens import Tokens
 from .work import Work
 
 #: Added to a call's time-out to make its lease: the time a late return needs to be recorded.
 LEASE_MARGIN_S = 5.0
-
-
-class Late(NamedTuple):
-    """Why a decision would come too late, or be one too many."""
-
-    code: Code
-    seen: dict[str, object]
-    retry_after_s: float
 
 
 class Executor:
@@ -69,15 +62,17 @@ class Executor:
         self.attempts = Attempts(clock, self._tell, self._freed, self._may_begin)
         self.work: dict[int, Work] = {}
         #: Work whose kind or effector is not declared any more; it waits, named, for a deploy that declares it.
-        self.undeclared: set[int] = set()
-        self.buckets: dict[tuple[str, str], TokenBucket] = {}
+        self.undeclared: dict[int, Work] = {}
+        self.tokens = Tokens(app.rates, clock, self._tokens_came)
         self.resolution = Resolution(self, randomness)
         self._news: list[News] = []
-        #: Order keys of decisions that this turn has planned and the journal has not admitted yet: nobody passes them (I4).
+        #: Order keys of what this turn has planned and the journal has not admitted yet: nobody passes them (I4).
         self._planned_keys: set[tuple[str, str]] = set()
+        #: How many decisions this turn has planned that are not in the queues yet.
+        self._planned = 0
+        self._limits: dict[tuple[str, str], SetLimit] = {}
         self._touched: dict[int, Work] = {}
         self._state: State | None = None
-        self._full_buckets = True
         #: Attempts that a crash cut off, so far; paces their repetition.
         self.recovering = 0
 
@@ -86,8 +81,9 @@ class Executor:
     def recover(self, state: State, at_us: int) -> None:
         """Take up all open decisions of a journal that was just opened."""
         self._state = state
-        self._full_buckets = state.epoch <= 1
-        for found in sorted(state.open.values(), key=lambda o: o.place):
+        if state.epoch > 1:
+            self.tokens.start_empty()
+        for found in sorted(state.open.values(), key=lambda o: (not o.started, o.place)):
             recovered(self, self.resolution, found, at_us)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
@@ -100,37 +96,31 @@ class Executor:
         if decision is None or verdict is None:
             return None
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
-        starts = self._may_start_now(decision, plan, verdict.takes)
-        if decision.order_key is not None:
-            self._planned_keys.add((decision.tenant, decision.order_key))
-        if starts:
+        key = self.lane_key(decision)
+        free = key is None or self._key_free(decision, key)
+        if key is not None:
+            self._planned_keys.add(key)
+        if free and self._may_start_now(decision, plan, verdict.takes):
             effector = self.app.effectors[plan.actions[0].effector]
             fence = self._state.next_fence() if self._state else 0
             entry.lease = Lease(fence, now_us + int((effector.timeout_s + LEASE_MARGIN_S) * 1e6))
             return None
         lanes = [self.lanes[name] for name in {action.effector for action in plan.actions}]
-        wait_s = max(lane.wait_s(decision.priority) for lane in lanes)
-        if len(self.work) >= self.backlog_max:
-            return Late(Code.OVERLOADED, {"backlog": len(self.work), "backlog_max": self.backlog_max}, max(wait_s, 0.1))
-        left_s = (decision.deadline_us - now_us) / 1e6
-        needs_s = wait_s + max(lane.seconds for lane in lanes)
-        if needs_s > left_s:
-            return Late(
-                Code.INFEASIBLE, {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}, max(needs_s - left_s, 0.01)
-            )
-        return None
+        found = late(decision, lanes, len(self.work) + self._planned, self.backlog_max, now_us)
+        if found is None:
+            self._planned += 1
+            for lane in lanes if free else ():
+                lane.coming[decision.priority] = lane.coming.get(decision.priority, 0) + 1
+        return found
 
     def _may_start_now(self, decision: Decision, plan: Plan, takes: tuple[Take, ...]) -> bool:
         """Direct dispatch: take the slot and tokens now if nothing is before it. `not_started` gives them back."""
         if len(plan.actions) != 1:
             return False
         lane = self.lanes[plan.actions[0].effector]
-        if not lane.free or (lane.ready.size and lane.ready.ahead(decision.priority)):
+        if not lane.free or lane.ahead(decision.priority):
             return False
-        key = self.lane_key(decision)
-        if key is not None and (key in self._planned_keys or not self.order.free(key)):
-            return False
-        if takes and not self._take(takes):
+        if takes and not self.tokens.take(takes):
             return False
         lane.free -= 1
         return True
@@ -140,39 +130,56 @@ class Executor:
         if entry.plan is None or entry.verdict is None:
             return
         self.lanes[entry.plan.actions[0].effector].free += 1
-        for take in entry.verdict.takes:
-            self._bucket(take).give_back(take.count)
+        self.tokens.give_back(entry.verdict.takes)
 
     def admitted(self, found: Open, *, started: bool) -> None:
         """The admission is durable: begin, or queue."""
         work = self.work[found.decision.id] = Work(found)
         key = self.lane_key(found.decision)
-        at_head = key is None or self.order.enter(key, work)
+        at_head = key is None or self.enter(key, work)
         if started:
             self._begin(work, 0)
             return
         self.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
         if at_head:
             self.queue(work)
+        elif key is not None:
+            self._hurry(key, found.decision.priority)
+
+    def enter(self, key: tuple[str, str], work: Work) -> bool:
+        """Join the lane of an order key; True when the work may run."""
+        parent = work.open.decision.parent
+        return self.order.enter(key, work, self.work.get(parent) if parent is not None else None)
+
+    def _hurry(self, key: tuple[str, str], priority: int) -> None:
+        """Who holds the key runs in the highest class that waits behind it."""
+        for head in self.order.running(key):
+            if head.queued and priority < head.urgency:
+                head.queued.clear()  # what stands in the lower class is passed over when it comes up
+                self.queue(head)
 
     def lane_key(self, decision: Decision) -> tuple[str, str] | None:
-        """The order lane of a decision.
-
-        Control kinds pass it, and a child with its parent's key runs in its parent's turn.
-        """
-        if decision.order_key is None or self.app.kinds[decision.kind].control:
-            return None
-        parent = self.work.get(decision.parent) if decision.parent is not None else None
-        if parent is not None and parent.open.decision.order_key == decision.order_key:
+        """The order lane that a decision belongs into; control kinds pass it."""
+        kind = self.app.kinds.get(decision.kind)
+        if decision.order_key is None or (kind is not None and kind.control):
             return None
         return decision.tenant, decision.order_key
+
+    def _key_free(self, decision: Decision, key: tuple[str, str]) -> bool:
+        """Nobody is before it in its order key; a child with its parent's key runs in its parent's turn."""
+        parent = self.work.get(decision.parent) if decision.parent is not None else None
+        if parent is not None and parent.key == key:
+            return self.order.head(parent)
+        return key not in self._planned_keys and self.order.free(key)
 
     # -- queue and start ------------------------------------------------------------------------------------------
 
     def queue(self, work: Work) -> None:
-        """Put what is ready into the queues of its effectors."""
+        """Put what is ready into the queues of its effectors, if its order key has come to it."""
+        if work.concluded or work.short or not self.order.head(work):
+            return
         decision = work.open.decision
-        priority = self.order.urgency(work)
+        priority = work.urgency = self.order.urgency(work)
         for name, ordinals in work.ready.items():
             if ordinals and name not in work.queued:
                 work.queued.add(name)
@@ -181,11 +188,14 @@ class Executor:
     def starts(self, at_us: int) -> Start | None:
         """What starts in this tick: one verb for all of it."""
         items: dict[int, list[int]] = {}
+        state = self._state
         for name, lane in self.lanes.items():
+            if state is not None and state.halts and stopped(state, f"effector:{name}"):
+                continue  # its queue stays as it is until the halt is lifted
             while lane.free and lane.ready.size:
                 work = lane.ready.pop()
-                if work is None or not self._pick(work, name, lane, items):
-                    break
+                if work is not None:
+                    self._pick(work, name, lane, items)
         if not items:
             return None
         fence = self._state.next_fence() if self._state else 0
@@ -193,20 +203,24 @@ class Executor:
         picked = tuple(StartItem(decision, tuple(ordinals), fence) for decision, ordinals in items.items())
         return Start(picked, at_us + int(timeout_s * 1e6))
 
-    def _pick(self, work: Work, name: str, lane: EffectorLane, items: dict[int, list[int]]) -> bool:
-        """Take one ready action of a decision; False when the effector must wait for tokens."""
+    def _pick(self, work: Work, name: str, lane: EffectorLane, items: dict[int, list[int]]) -> None:
+        """Take one ready action of a decision, if it still may start."""
+        if name not in work.queued:
+            return  # it has moved to a higher class since
         work.queued.discard(name)
         ordinals = work.ready.get(name)
-        if not ordinals or work.concluded:
-            return True
-        if work.takes and not self._take(work.takes):
-            self.queue(work)
-            return False
+        while ordinals and work.open.actions[ordinals[0]].done:
+            ordinals.popleft()
+        if not ordinals or work.concluded or self.halted(work):
+            return  # what a halt keeps is queued again by `resumed`
+        if work.takes and not work.paid and not self.tokens.take(work.takes):
+            self.tokens.wait(work)
+            return
+        work.paid = False
         items.setdefault(work.open.decision.id, []).append(ordinals.popleft())
         lane.free -= 1
         if ordinals:
             self.queue(work)
-        return True
 
     def started(self, verb: Start, answer: Answer) -> None:
         """The start record is durable: hand over what was accepted, give back the rest."""
@@ -243,36 +257,21 @@ class Executor:
         return now_us < decision.deadline_us and (lease is None or now_us < lease)
 
     def halted(self, work: Work) -> bool:
-        """Whether a halt forbids this decision's starts; what it queued stays away until the halt is lifted."""
-        plan = work.open.plan
-        effector = plan.actions[0].effector if plan else None
-        return self._state is not None and halted(self._state, work.open.decision, effector) is not None
+        """Whether a halt forbids this decision's starts; it stays away from the queues until the halt is lifted."""
+        return self._state is not None and halted(self._state, work.open.decision) is not None
 
     def resumed(self) -> None:
-        """A halt was lifted: queue again what it had sent back."""
+        """A halt was lifted: queue again what it had kept away."""
         for work in self.work.values():
-            if work.ready and (work.key is None or self.order.head(work)):
+            if work.undoing is not None:
+                self.agenda.add(0, "undo", work.open.decision.id)
+            elif work.ready:
                 self.queue(work)
         self.wake()
 
-    def _take(self, takes: tuple[Take, ...]) -> bool:
-        """All tokens or none; when short, the effector's queue is looked at again when they will be there."""
-        now = self.clock.monotonic()
-        wait_s = max(self._bucket(take).wait_s(take.count, now) for take in takes)
-        if wait_s > 0:
-            self.clock.call_later(wait_s, self.wake)
-            return False
-        for take in takes:
-            self._bucket(take).take(take.count, now)
-        return True
-
-    def _bucket(self, take: Take) -> TokenBucket:
-        found = self.buckets.get((take.budget, take.scope))
-        if found is None:
-            rate = self.app.rates[take.budget]
-            found = TokenBucket(rate.per_s, rate.burst, self.clock.monotonic(), full=self._full_buckets)
-            self.buckets[take.budget, take.scope] = found
-        return found
+    def _tokens_came(self, work: Work) -> None:
+        self.queue(work)
+        self.wake()
 
     # -- what happened --------------------------------------------------------------------------------------------
 
@@ -291,45 +290,64 @@ class Executor:
 
     def verbs(self, at_us: int) -> list[Verb]:
         """What this turn has to write for what has happened and what is due."""
-        self._planned_keys.clear()
+        self._begin_turn()
         news, self._news = self._news, []
         touched, self._touched = self._touched, {}
         for item in news:
             if not item.work.concluded:
                 self.resolution.take(item, at_us)
                 touched[item.work.open.decision.id] = item.work
+        for heard in self.resolution.hearing.take():
+            found = self.resolution.hear(heard, at_us)
+            if found is not None:
+                touched[found.open.decision.id] = found
         for what, decision, ordinal in self.agenda.due(at_us):
             work = self.work.get(decision)
-            if work is not None and not work.concluded and what != "rule":
+            if work is not None and not work.concluded:
                 self.resolution.due(what, work, ordinal, at_us)
                 touched[decision] = work
         written: list[Verb] = []
         for work in touched.values():
-            verb = self._written(work, at_us)
-            if verb is not None:
-                written.append(verb)
-        return written
+            if not work.concluded:
+                written += self._written(work, at_us)
+        limits, self._limits = self._limits, {}
+        return [*limits.values(), *written]
 
-    def _written(self, work: Work, at_us: int) -> Verb | None:
-        """One verb for all that happened to one decision in this turn."""
+    def _begin_turn(self) -> None:
+        """Forget what the turn before had planned; it is in the queues by now."""
+        self._planned_keys.clear()
+        self._planned = 0
+        for lane in self.lanes.values():
+            lane.coming.clear()
+
+    def _written(self, work: Work, at_us: int) -> list[Verb]:
+        """What there is to write for all that happened to one decision in this turn."""
         found = work.open
-        if work.concluded:
-            return None
         if not found.started:
-            if at_us >= found.decision.deadline_us:
-                work.concluded = True
-                outcome = Outcome(decision=found.decision.id, result="expired", at_us=at_us, code=Code.DISPLACED)
-                return Close(found.decision.id, Event.EXPIRE, outcome)
-            self.queue(work)
-            return None
-        if work.undoing is None and work.finished < work.total and settled_enough(work):
-            code = Code.DEPENDENCY_FAILED if work.failure else None
-            drop_waiting(work, code or "CANCELLED", self._running_of(work))
-        verb = None if work.undoing is not None else conclude(work, at_us)
-        if verb is None and work.acts:
-            acts, work.acts = tuple(work.acts), []
-            verb = self.resolution.undone(work, acts, at_us) or Progress(found.decision.id, acts, at_us)
-        return verb
+            if at_us < found.decision.deadline_us:
+                self.queue(work)
+                return []
+            work.concluded = True
+            code = expired_code(displaced=bool(work.queued))
+            outcome = Outcome(decision=found.decision.id, result="expired", at_us=at_us, code=code)
+            return [Close(found.decision.id, Event.EXPIRE, outcome)]
+        if work.undoing is not None:
+            return self.resolution.undone(work, at_us)
+        if work.finished < work.total and settled_enough(work):
+            drop_waiting(work, Code.DEPENDENCY_FAILED if work.failure else "CANCELLED", self._running_of(work))
+        ends = conclude(work, at_us)
+        if ends or not work.acts:
+            return ends
+        return [Progress(found.decision.id, work.take_acts(), at_us)]
+
+    def settles(self, budget: str, scope: str, at_us: int) -> None:
+        """A true amount falls into a scope of a balance; one that the journal does not know gets its limit first."""
+        if self._state is None or (budget, scope) in self._state.balances or budget not in self.app.balances:
+            return
+        declared = self.app.balances[budget]
+        limit = declared.limit_for(scope)
+        by = f"app:{self.app.version}"
+        self._limits[budget, scope] = SetLimit(budget, scope, limit, at_us, by, declared.window_s)
 
     def _running_of(self, work: Work) -> Callable[[int], bool]:
         running = {a.ordinal for a in self.attempts.running if a.work is work}
@@ -341,16 +359,19 @@ class Executor:
             work = self.work.get(verb.decision)
             if work is not None and answer.ok:
                 self.resolution.progressed(work, verb)
+        elif isinstance(verb, Close) and not answer.ok and answer.open is not None:
+            raise InvariantViolation("I2", f"decision {verb.decision} cannot {verb.event}: {answer.code}")
 
     def ended(self, decision: int) -> None:
         """A decision is closed: its order key moves on."""
-        work = self.work.pop(decision, None)
+        work = self.work.pop(decision, None) or self.undeclared.pop(decision, None)
         if work is None:
             return
         work.concluded = True
+        if work.paid:
+            self.tokens.give_back(work.takes)
         self.resolution.forget(work)
-        successor = self.order.leave(work)
-        if successor is not None:
+        for successor in self.order.leave(work):
             self.queue(successor)
             self.wake()
 
@@ -361,15 +382,6 @@ class Executor:
             work.make_ready(freed)
         if work.ready and not work.concluded:
             self.queue(work)
-
-    def in_doubt(self) -> list[tuple[int, int]]:
-        """Decision and ordinal of all actions whose effect nobody knows."""
-        return [
-            (id_, ordinal)
-            for id_, work in self.work.items()
-            for ordinal, action in enumerate(work.open.actions)
-            if action.state == ActionState.IN_DOUBT
-        ]
 
     @property
     def backlog(self) -> int:

@@ -5,13 +5,13 @@ Runs once, before the commit; nothing is re-planned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from lictor.declarations.declared import Declared
-from lictor.declarations.effectors import Draft, PlanDraft, ResultOf
+from lictor.declarations.effectors import Draft, Effector, PlanDraft, ResultOf
 from lictor.errors import DeclarationError
 from lictor.records import Action, Plan
 
@@ -79,21 +79,47 @@ class Planner:
 
 
 def plain(value: Any) -> Any:
-    """An argument as data that survives storage."""
+    """An argument as data that survives storage.
+
+    Raises:
+        TypeError: there is no such data.
+    """
     return value if type(value) in _PLAIN else msgspec.to_builtins(value, builtin_types=(bytes,))
+
+
+def storable(value: Any) -> Any:
+    """What an effect gave, as data that survives storage; the effect has happened, so its text where there is none."""
+    try:
+        return plain(value)
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
+        return repr(value)[:500]
 
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
 
-def arguments(action: Action, results: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """An action's arguments, with the results of earlier actions in their places."""
-    if not action.inputs:
+def arguments(
+    action: Action, effector: Effector[..., Any], result: Callable[[int], Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """An action's arguments as its effector declares them, with the results of earlier actions in their places.
+
+    Raises:
+        msgspec.ValidationError: one does not fit the type of its parameter.
+    """
+    if not action.inputs and not effector.rich:
         return action.args, action.kwargs
     args, kwargs = list(action.args), dict(action.kwargs)
     for place, ordinal in action.inputs.items():
         if place.isdigit():
-            args[int(place)] = results[ordinal]
+            args[int(place)] = result(ordinal)
         else:
-            kwargs[place] = results[ordinal]
+            kwargs[place] = result(ordinal)
+    rich = effector.rich
+    if rich:
+        args = [_as(arg, rich.get(place)) for place, arg in enumerate(args)]
+        kwargs = {name: _as(arg, rich.get(name)) for name, arg in kwargs.items()}
     return tuple(args), kwargs
+
+
+def _as(value: Any, type_: Any) -> Any:
+    return value if type_ is None else msgspec.convert(value, type_, builtin_types=(bytes,))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lictor.errors import Code
-from lictor.journal.port import Act, Close, Undo, Verb
-from lictor.lifecycle import ActionState, Event, act
+from lictor.journal.port import Act, Close, Progress, Undo, Verb
+from lictor.lifecycle import ActionState, Event
 from lictor.records import Outcome, Reservation
 
 from .work import Work
@@ -19,26 +19,33 @@ from .work import Work
 VALUES_LISTED_MAX = 100
 
 _ENDS = frozenset({Event.SUCCEED, Event.FAIL, Event.EXPIRE, Event.CANCEL})
+_IDLE = frozenset({ActionState.WAITING, ActionState.BACKING_OFF})
 #: Which terminal event of the decision follows from how its first unsuccessful action ended.
 _CLOSES = {ActionState.FAILED: Event.FAIL, ActionState.EXPIRED: Event.EXPIRE, ActionState.CANCELLED: Event.CANCEL}
 
 
 def record(work: Work, news: Act) -> list[int]:
-    """Add an event to what this turn writes; the actions that it makes ready."""
-    work.acts.append(news)
-    if news.event in _ENDS:
-        to = act(_state(work, news.ordinal), news.event).to
-        return work.note(news.ordinal, to, news.code, news.detail)
-    return []
+    """Add an event to what this turn writes; the actions that it makes ready.
 
-
-def _state(work: Work, ordinal: int) -> str:
-    """An action's state after the events of this turn that came before its latest."""
-    state = work.open.actions[ordinal].state
-    for news in work.acts[:-1]:
-        if news.ordinal == ordinal:
-            state = act(state, news.event).to
-    return state
+    An action that needs one that failed will never start, and ends with it.
+    """
+    ready: list[int] = []
+    ends = [news]
+    while ends:
+        news = ends.pop()
+        to = work.add(news)
+        if news.event not in _ENDS:
+            continue
+        later = work.note(news.ordinal, to, news.code, news.detail)
+        if to == ActionState.SUCCEEDED:
+            ready += later
+        else:
+            ends += [
+                Act(o, Event.CANCEL, work.open.actions[o].fence, Code.DEPENDENCY_FAILED)
+                for o in later
+                if work.state(o) == ActionState.WAITING
+            ]
+    return ready
 
 
 def settled_enough(work: Work) -> bool:
@@ -55,34 +62,29 @@ def settled_enough(work: Work) -> bool:
 def drop_waiting(work: Work, code: str, running: Callable[[int], bool]) -> None:
     """End the actions that have not started and will not be needed."""
     work.ready.clear()
-    touched = {news.ordinal for news in work.acts}
     for ordinal, action in enumerate(work.open.actions):
-        idle = action.state in {ActionState.WAITING, ActionState.BACKING_OFF}
-        if idle and ordinal not in touched and not running(ordinal):
+        if work.state(ordinal) in _IDLE and not running(ordinal):
             record(work, Act(ordinal, Event.CANCEL, action.fence, code))
 
 
-def conclude(work: Work, at_us: int) -> Verb | None:
-    """The verb that ends the decision, or begins to undo it, when all its actions have ended; else None."""
-    if work.finished < work.total or work.concluded:
-        return None
+def conclude(work: Work, at_us: int) -> list[Verb]:
+    """What ends the decision, or begins to undo it, when all its actions have ended; else nothing."""
     found = work.open
     plan = found.plan
-    if plan is None:
-        return None
-    acts = tuple(work.acts)
-    work.acts = []
+    if plan is None or work.finished < work.total or work.concluded:
+        return []
+    acts = work.take_acts()
     enough = plan.quorum if plan.rule == "quorum" else work.total
     if work.succeeded >= enough:
         work.concluded = True
-        return Close(found.decision.id, Event.SUCCEED, outcome_of(work, "succeeded", None, None, at_us, acts), acts)
+        return [Close(found.decision.id, Event.SUCCEED, outcome_of(work, "succeeded", None, None, at_us, acts), acts)]
     state, code, detail = work.failure or (ActionState.CANCELLED, None, None)
     if plan.rule == "all_or_compensate" and work.succeeded:
-        work.acts = list(acts)
-        return Undo(found.decision.id, at_us, code)
+        done: list[Verb] = [Progress(found.decision.id, acts, at_us)] if acts else []
+        return [*done, Undo(found.decision.id, at_us, code)]
     work.concluded = True
     event = _CLOSES[ActionState(state)]
-    return Close(found.decision.id, event, outcome_of(work, str(state), code, detail, at_us, acts), acts)
+    return [Close(found.decision.id, event, outcome_of(work, str(state), code, detail, at_us, acts), acts)]
 
 
 def outcome_of(
@@ -118,7 +120,7 @@ def _value(work: Work, acts: tuple[Act, ...]) -> Any:
 def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
     if not any(news.settled for news in acts) and not any(action.settled for action in work.open.actions):
         return ()
-    sums = work.open.used()
+    sums = dict(work.open.used())
     for news in acts:
         for budget, scope, amount in news.settled:
             sums[budget, scope] = sums.get((budget, scope), 0) + amount
@@ -126,5 +128,5 @@ def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
 
 
 def expired_code(*, displaced: bool) -> str:
-    """Why admitted work did not start in time."""
+    """Why admitted work did not start in time: others were before it in its effector's queue, or something else."""
     return Code.DISPLACED if displaced else Code.EXPIRED

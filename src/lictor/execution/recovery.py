@@ -22,25 +22,22 @@ def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: i
     """Queue, poll, ask or wait, as the decision's state says."""
     if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
         return  # the pipeline keeps these
+    work = Work(found)
+    if (key := executor.lane_key(found.decision)) is not None:
+        executor.enter(key, work)  # what waits for its effector keeps its place (I4)
     if not _declared(executor, found):
-        executor.undeclared.add(found.decision.id)
+        executor.undeclared[found.decision.id] = work
         return
-    work = executor.work[found.decision.id] = Work(found)
-    key = executor.lane_key(found.decision)
-    at_head = key is None or executor.order.enter(key, work)
+    executor.work[found.decision.id] = work
     executor.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
     if found.state == DecisionState.COMPENSATING:
-        work.undoing = [
-            o for o, a in enumerate(found.actions) if a.state in {ActionState.SUCCEEDED, ActionState.COMPENSATING}
-        ]
-        resolution.resume_undo(work)
+        resolution.undo(work)
         return
     for ordinal, action in enumerate(found.actions):
         _action(executor, resolution, work, ordinal, action.state, at_us)
     if found.cancel_asked:
         resolution.cancel(work)
-    if at_head:
-        executor.queue(work)
+    executor.queue(work)
     executor.touch(work)
 
 
@@ -68,12 +65,11 @@ def _cut_off(executor: Executing, work: Work, ordinal: int, at_us: int) -> None:
     plan = work.open.plan
     effector = executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
     fence = work.open.actions[ordinal].fence
+    work.cut_off.add(ordinal)
     if effector.idempotent and at_us < work.open.decision.deadline_us:
         executor.recovering += 1
         next_us = at_us + int(executor.recovering / RECOVERY_PER_S * 1e6)
-        work.acts.append(
-            Act(ordinal, Event.BACK_OFF, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash")
-        )
+        work.add(Act(ordinal, Event.BACK_OFF, fence, Code.TIMEOUT, next_us=next_us, detail="cut off by a crash"))
     else:
         ask_us = at_us if effector.asks is not None else None
-        work.acts.append(Act(ordinal, Event.DOUBT, fence, Code.TIMEOUT, next_us=ask_us, detail="cut off by a crash"))
+        work.add(Act(ordinal, Event.DOUBT, fence, Code.TIMEOUT, next_us=ask_us, detail="cut off by a crash"))

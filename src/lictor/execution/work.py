@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from lictor.errors import Code
 from lictor.journal.open import Open
 from lictor.journal.port import Act
-from lictor.lifecycle import ACTION_TERMINAL, ActionState
+from lictor.lifecycle import ACTION_TERMINAL, ActionState, act
 from lictor.records import Take
 
 
@@ -19,22 +20,28 @@ class Work:
 
     __slots__ = (
         "acts",
+        "asking",
         "concluded",
-        "direct",
+        "cut_off",
         "effector",
         "failure",
         "finished",
         "key",
         "open",
-        "parked",
+        "paid",
         "queued",
         "ready",
         "running",
+        "short",
+        "states",
         "succeeded",
         "takes",
         "total",
+        "turn",
+        "undo_tries",
         "undoing",
         "unmet",
+        "urgency",
         "waits",
     )
 
@@ -47,9 +54,16 @@ class Work:
         self.takes: tuple[Take, ...] = found.verdict.takes
         #: Its order key's lane, while it is in one.
         self.key: tuple[str, str] | None = None
-        self.direct = False
+        #: Those who run in the same turn of the order key.
+        self.turn: list[Work] = []
+        #: The class that it is queued in.
+        self.urgency = found.decision.priority
+        #: Its tokens have been taken for its next start; or it waits for them.
+        self.paid = self.short = False
         #: Events of this turn, not yet given to the journal.
         self.acts: list[Act] = []
+        #: Where those events have brought their actions.
+        self.states: dict[int, str] = {}
         self.ready: dict[str, deque[int]] = {}
         #: Effectors in whose queue it stands.
         self.queued: set[str] = set()
@@ -58,8 +72,13 @@ class Work:
         self.finished = 0
         self.failure: tuple[str, str | None, str | None] | None = None
         self.concluded = False
-        self.parked = False
+        #: Actions that are still to be undone, the latest last; None while nothing is undone.
         self.undoing: list[int] | None = None
+        self.undo_tries = 0
+        #: Questions to the world that are on their way: (ordinal, what).
+        self.asking: set[tuple[int, str]] = set()
+        #: Actions that a crash cut off; repeating them is no extra work.
+        self.cut_off: set[int] = set()
         self.unmet: dict[int, int] = {}
         self.waits: dict[int, list[int]] = {}
         self._read(plan.actions[0].effector if self.total == 1 else None)
@@ -98,25 +117,44 @@ class Work:
         return name
 
     def note(self, ordinal: int, state: str, code: str | None, detail: str | None) -> list[int]:
-        """An action ended; the actions that this makes ready."""
+        """An action ended; after a success the actions that may start now, after a failure those that never will."""
         self.finished += 1
+        waiting = self.waits.pop(ordinal, ())
         if state == ActionState.SUCCEEDED:
             self.succeeded += 1
             freed = []
-            for waiting in self.waits.pop(ordinal, ()):
-                self.unmet[waiting] -= 1
-                if not self.unmet[waiting]:
-                    del self.unmet[waiting]
-                    freed.append(waiting)
+            for later in waiting:
+                self.unmet[later] -= 1
+                if not self.unmet[later]:
+                    del self.unmet[later]
+                    freed.append(later)
             return freed
-        if self.failure is None and code != "DEPENDENCY_FAILED":
+        if self.failure is None and code != Code.DEPENDENCY_FAILED:
             self.failure = (state, code, detail)
-        return []
+        return [later for later in waiting if self.unmet.pop(later, 0)]
 
-    def results(self) -> list[Any]:
-        """Values of all actions so far, by ordinal, those of this turn included."""
-        values = [action.value for action in self.open.actions]
-        for news in self.acts:
-            if news.value is not None:
-                values[news.ordinal] = news.value
-        return values
+    def state(self, ordinal: int) -> str:
+        """Where an action is after the events of this turn so far."""
+        return self.states.get(ordinal) or self.open.actions[ordinal].state
+
+    def add(self, news: Act) -> str:
+        """Add an event to what this turn writes; where it brings its action.
+
+        Raises:
+            LifecycleError: the table does not list it.
+        """
+        to = act(self.state(news.ordinal), news.event).to
+        self.acts.append(news)
+        self.states[news.ordinal] = to
+        return to
+
+    def take_acts(self) -> tuple[Act, ...]:
+        """The events of this turn, which are the journal's from now on."""
+        acts = tuple(self.acts)
+        self.acts = []
+        self.states = {}
+        return acts
+
+    def result(self, ordinal: int) -> Any:
+        """What an action that has succeeded gave."""
+        return self.open.actions[ordinal].value

@@ -63,7 +63,7 @@ def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | N
         return Code.HALTED, {"scope": scope}
     if decision.parent is not None:
         parent = state.open.get(decision.parent)
-        if parent is None or parent.waits or decision.depth > DEPTH_MAX:
+        if parent is None or parent.waits or decision.depth > DEPTH_MAX or decision.parent == decision.supersedes:
             return Code.PARENT_INVALID, {"parent": decision.parent, "depth": decision.depth, "depth_max": DEPTH_MAX}
     reservations = verb.verdict.reservations
     if not reservations or (len(reservations) == 1 and _plainly_affordable(state, decision, reservations[0])):

@@ -1,0 +1,41 @@
+"""Would a decision come too late, or be one too many? Predicted before it is admitted, from what is ahead of it.
+
+It predicts in the scheduler's own order: work of the same and of higher classes, over the measured drain rate, plus the
+time that a call takes. What would pass its deadline is shed at once, not queued to rot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lictor.errors import Code
+from lictor.records import Decision
+
+from .effector_lane import EffectorLane
+
+#: Seconds; the least that a shed source is asked to wait.
+RETRY_AFTER_S_MIN = 0.01
+RETRY_AFTER_S_FULL = 0.1
+
+
+class Late(NamedTuple):
+    """Why a decision would come too late, or be one too many."""
+
+    code: Code
+    seen: dict[str, object]
+    retry_after_s: float
+
+
+def late(decision: Decision, lanes: Sequence[EffectorLane], backlog: int, backlog_max: int, now_us: int) -> Late | None:
+    """Why it should be shed; None when it should be admitted."""
+    wait_s = max(lane.wait_s(decision.priority) for lane in lanes)
+    if backlog >= backlog_max:
+        seen: dict[str, object] = {"backlog": backlog, "backlog_max": backlog_max}
+        return Late(Code.OVERLOADED, seen, max(wait_s, RETRY_AFTER_S_FULL))
+    left_s = (decision.deadline_us - now_us) / 1e6
+    needs_s = wait_s + max(lane.seconds for lane in lanes)
+    if needs_s > left_s:
+        seen = {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}
+        return Late(Code.INFEASIBLE, seen, max(needs_s - left_s, RETRY_AFTER_S_MIN))
+    return None
