@@ -152,15 +152,19 @@ async def load(node: Node, app: App, first: int, width: int) -> None:
     await asyncio.gather(*(caller() for _ in range(width)))
 
 
+def waits_for_nobody(node: Node) -> list[int]:
+    """Open decisions that are neither in doubt nor behind one that is, by order key."""
+    still_open = list(node.journal.state.open.values())
+    doubtful = [o for o in still_open if any(a.state == "in_doubt" for a in o.actions)]
+    keys = {(o.decision.tenant, o.decision.order_key) for o in doubtful}
+    return [o.decision.id for o in still_open if (o.decision.tenant, o.decision.order_key) not in keys]
+
+
 async def drain(node: Node) -> None:
-    """Wait until only what waits for a person is open."""
-    execution = node.pipeline.execution
-    while True:
-        doubtful = {decision for decision, _ in execution.in_doubt()}
-        waiting = [id_ for id_ in execution.work if id_ not in doubtful]
-        blocked = {id_ for id_ in waiting if execution.work[id_].key in {execution.work[d].key for d in doubtful}}
-        if not set(waiting) - blocked:
-            return
+    """Wait until only what waits for a person is open, and has been for a while: reconciling takes moments."""
+    quiet = 0
+    while quiet < 20:
+        quiet = quiet + 1 if not waits_for_nobody(node) else 0
         await asyncio.sleep(0.05)
 
 
