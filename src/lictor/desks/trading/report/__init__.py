@@ -1,0 +1,1 @@
+"""What a run was: facts for programs, a page with plots for people. Self-contained; nothing is fetched."""
