@@ -122,6 +122,8 @@ class Ruling(Record, frozen=True):
     #: Payload after an amendment by this gate.
     amended: bytes | None = None
     until_us: int | None = None
+    #: Payload as this gate saw it, where it amended it.
+    before: bytes | None = None
 
 
 class Reservation(Record, frozen=True):

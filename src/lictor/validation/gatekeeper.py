@@ -182,7 +182,7 @@ class Gatekeeper:
         reads = snapshot.reads
         for gate in self._enforced[case.decision.kind]:
             answer = self._ask(gate, case.value, snapshot)
-            if answer.result == "allow" and not reads:
+            if answer.result == "allow" and not reads and answer.priority is None:
                 case.rulings.append(self._allows[id(gate)])
             else:
                 ruling = self._ruling(gate, answer, tuple(reads), case, now_us)
@@ -217,6 +217,8 @@ class Gatekeeper:
             return self._amended(gate, answer, reads, case)
         if result == "hold":
             return self._held(gate, answer, reads, case)
+        if answer.priority is not None:  # the class that it had is not kept elsewhere
+            seen = {**(seen or {}), "class": answer.priority, "was": case.decision.priority}
         until_us = None
         if result == "defer":
             until_us = now_us + int((answer.defer_s or 0.0) * 1e6)
@@ -235,9 +237,11 @@ class Gatekeeper:
             return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, seen, reads, gate.shadow)
         if decision.digest == case.decision.digest:
             return Ruling(gate.name, "allow", gate.version, answer.code, answer.seen, reads, gate.shadow)
+        before = case.decision.payload
         if not gate.shadow:
             case.decision, case.value = decision, value
-        return Ruling(gate.name, "amend", gate.version, answer.code, answer.seen, reads, gate.shadow, decision.payload)
+        told, after = answer.code, decision.payload
+        return Ruling(gate.name, "amend", gate.version, told, answer.seen, reads, gate.shadow, after, before=before)
 
     @staticmethod
     def _held(gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:

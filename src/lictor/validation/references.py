@@ -9,10 +9,10 @@ import msgspec
 
 from lictor.records import Read
 
+from .evidence import NotKept, encode, keep
+
 #: A larger value is kept by its digest alone, and rehearse calls the decisions that read it undecidable.
 STORED_BYTES_MAX = 1 << 20
-
-_encode = msgspec.msgpack.Encoder(decimal_format="string", order="deterministic").encode
 
 
 class LoadedReference:
@@ -24,12 +24,13 @@ class LoadedReference:
         self.value = value
         self.at_us = at_us
         try:
-            raw = _encode(value)
+            raw = encode(keep(value))
             self.version = sha256(raw).hexdigest()[:16]
-            self.stored: bytes | None = raw if len(raw) <= STORED_BYTES_MAX else None
-        except (TypeError, msgspec.MsgspecError):
+            #: What the journal keeps; empty where the value is too large or has no plain form.
+            self.stored = raw if len(raw) <= STORED_BYTES_MAX else b""
+        except (NotKept, TypeError, ValueError, msgspec.MsgspecError):
             self.version = f"opaque-{at_us}"
-            self.stored = None
+            self.stored = b""
         self.read = Read(name, self.version)
 
 

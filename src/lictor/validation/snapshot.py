@@ -10,11 +10,13 @@ from lictor.declarations.gates import Adjustable, Lookup, Readable, Reference
 from lictor.errors import Code, LictorError
 from lictor.records import Adjustment, Amount, Decision, Read
 
+from .evidence import NotKept, encode, keep
+
 
 class ReadRefused(LictorError):
     """What a gate wanted to read is missing or too old."""
 
-    def __init__(self, refusal: Code, **seen: Any) -> None:
+    def __init__(self, refusal: str, **seen: Any) -> None:
         super().__init__(refusal)
         self.refusal = refusal
         self.seen = seen
@@ -116,7 +118,7 @@ class Snapshot:
         answer = answers[item.name]
         if isinstance(answer, LookupFailure):
             raise ReadRefused(Code.LOOKUP_FAILED, lookup=item.name, why=answer.why)
-        self.reads.append(Read(item.name, None, answer))
+        self.reads.append(kept_answer(item.name, answer))
         return answer
 
     def left(self, balance: Balance, scope: str | None = None) -> Amount:
@@ -137,6 +139,25 @@ class Snapshot:
         value = self._world.score(self.decision.source, name)
         self.reads.append(Read(f"score.{name}", self.decision.source, value))
         return value
+
+
+#: Stands as the version of a lookup's answer that could not be kept; rehearse cannot ask its reader again.
+UNKEPT = "unkept"
+#: A larger answer is not kept.
+ANSWER_BYTES_MAX = 64 << 10
+
+
+def kept_answer(name: str, answer: Any) -> Read:
+    """The evidence of a lookup's answer: its value, unless that is too large or has no plain form."""
+    if answer is None or type(answer) in {bool, int, float}:
+        return Read(name, None, answer)
+    try:
+        kept = keep(answer)
+        if len(encode(kept)) <= ANSWER_BYTES_MAX:
+            return Read(name, None, kept)
+        return Read(name, UNKEPT)
+    except (NotKept, TypeError, ValueError, OverflowError):
+        return Read(name, UNKEPT)
 
 
 class LookupFailure:
