@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_rate
+from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
 from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft
 from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonPer, LessonSpec
@@ -150,6 +150,13 @@ class App(Declared):
         window_s: float | None = None,
     ) -> Balance:
         """Declare money, a position or a quota that is reserved before an effect and settled after it."""
+        for amount in limit.values() if isinstance(limit, Mapping) else () if callable(limit) else (limit,):
+            try:
+                check_amount(amount, f"balance {name!r}")
+            except (TypeError, ValueError) as error:
+                raise DeclarationError(str(error)) from error
+        if window_s is not None and window_s <= 0:
+            raise DeclarationError(f"balance {name!r}: window_s={window_s} must be above zero")
         return self._add(self.balances, name, Balance(name, limit, per, window_s), "balance")
 
     def rate(
@@ -275,7 +282,7 @@ class App(Declared):
         [Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]],
         LessonFunction,
     ]:
-        """Declare what is to be learned from each closed decision of a kind; it remembers per source, kind or tenant."""
+        """Declare what is to be learned from each closed decision of a kind, remembered per source, kind or tenant."""
         kind = self.kind(type_)
 
         def declare(learn: Callable[[Learned], tuple[dict[str, Any], Sequence[Change]]]) -> LessonFunction:

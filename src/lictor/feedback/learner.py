@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lictor.declarations.declared import Declared
-from lictor.errors import NotFoundError
+from lictor.errors import NodeStoppedError, NotFoundError
+from lictor.journal.open import Open
 from lictor.journal.port import Admit, HistoryRow, Journal, Learn, OutcomeRow, Quarantine, Verb
+from lictor.journal.state import State
 from lictor.records import Adjustment, Decision, Lesson, Outcome
 from lictor.runtime.probe import Probe, Silent
 
@@ -27,29 +29,6 @@ from .tally import Tally
 #: Names of the engine's own lessons: outcomes by source and kind, quality of signals by source.
 OUTCOMES, QUALITY = "outcomes", "quality"
 _PAGE = 1_000
-
-
-class Recorded(Protocol):
-    """What the journal's state keeps of feedback."""
-
-    lessons: dict[tuple[str, str], Lesson]
-    adjustments: dict[tuple[str, str], Adjustment]
-    learned_seq: int
-    at_us: int
-
-
-class Closed(Protocol):
-    """A decision that has its outcome."""
-
-    @property
-    def decision(self) -> Decision:
-        """As it was last ruled on."""
-        ...
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """What came of it."""
-        ...
 
 
 class Learner:
@@ -82,7 +61,7 @@ class Learner:
 
     # -- learning -------------------------------------------------------------------------------------------------
 
-    def observe(self, finished: Iterable[Closed]) -> None:
+    def observe(self, finished: Iterable[Open]) -> None:
         """These decisions have their outcomes, durably."""
         some = False
         for found in finished:
@@ -197,10 +176,14 @@ class Learner:
     def stop(self) -> None:
         """Nothing more will come: who follows the feed ends."""
         self.feed.stop()
+        self._tell_stopped(NodeStoppedError())
 
     def fail(self, error: Exception) -> None:
         """The node failed; who follows the feed or waits for a reset is told."""
         self.feed.stop(error)
+        self._tell_stopped(error)
+
+    def _tell_stopped(self, error: Exception) -> None:
         asked, self._asked = self._asked, []
         for future in asked:
             if not future.done():
@@ -208,7 +191,7 @@ class Learner:
 
     # -- recovery -------------------------------------------------------------------------------------------------
 
-    async def recover(self, recorded: Recorded) -> None:
+    async def recover(self, recorded: State) -> None:
         """Take up what was learned, and learn from what closed since the last `Learn`, in the same order."""
         for (name, subject), lesson in recorded.lessons.items():
             values = lesson.values

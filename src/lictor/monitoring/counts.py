@@ -8,10 +8,9 @@ five.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+from lictor.journal.open import Open
 from lictor.journal.port import Act, Admit, Answer, Close, Learn, Progress, Quarantine, Shed, Start, Verb
-from lictor.records import Decision, Outcome, Plan
 
 from .histogram import SIZES, Histogram
 
@@ -19,49 +18,6 @@ from .histogram import SIZES, Histogram
 SERIES_MAX = 2_000
 
 Key = tuple[str, ...]
-
-
-class OpenedAction(Protocol):
-    """One action of an open decision."""
-
-    @property
-    def state(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def attempts(self) -> int:
-        """Tries so far."""
-        ...
-
-
-class Opened(Protocol):
-    """An open decision, or one that has just ended."""
-
-    @property
-    def decision(self) -> Decision:
-        """As it was last ruled on."""
-        ...
-
-    @property
-    def plan(self) -> Plan | None:
-        """Its actions."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def actions(self) -> Sequence[OpenedAction]:
-        """Where its actions are."""
-        ...
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """What came of it."""
-        ...
 
 
 class Counter(dict[Key, int]):
@@ -84,7 +40,7 @@ class Counter(dict[Key, int]):
 class Counts:
     """All counters and histograms of a node."""
 
-    def __init__(self, find: Callable[[int], Opened | None]) -> None:
+    def __init__(self, find: Callable[[int], Open | None]) -> None:
         self._find = find
         self.verdicts = Counter(source=1)  # kind, source, result, code
         self.outcomes = Counter(source=1)  # kind, source, result, code
@@ -105,7 +61,7 @@ class Counts:
         self,
         verbs: Sequence[Verb],
         answers: Sequence[Answer],
-        finished: Sequence[Opened],
+        finished: Sequence[Open],
         at_us: int,
         commit_s: float,
     ) -> None:
@@ -148,7 +104,7 @@ class Counts:
         if answer.started and verb.plan is not None:
             self.attempts.add((verb.plan.actions[0].effector, "first"))
 
-    def _acted(self, acts: tuple[Act, ...], found: Opened) -> None:
+    def _acted(self, acts: tuple[Act, ...], found: Open) -> None:
         plan = found.plan
         if plan is None:
             return
@@ -157,7 +113,7 @@ class Counts:
             key = (plan.actions[act.ordinal].effector, str(act.event))
             events[key] = events.get(key, 0) + 1
 
-    def _ended(self, found: Opened, at_us: int) -> None:
+    def _ended(self, found: Open, at_us: int) -> None:
         decision, outcome = found.decision, found.outcome
         if outcome is None:
             return

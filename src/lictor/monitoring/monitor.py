@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lictor.journal.open import Open
 from lictor.journal.port import (
     Act,
     Admit,
@@ -26,7 +27,7 @@ from lictor.lifecycle import Event
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 
-from .counts import Counts, Opened
+from .counts import Counts
 from .logbook import Logbook
 from .redaction import Redactor
 
@@ -42,7 +43,7 @@ class Monitor:
         self.counts = Counts(self._find)
         self._latched: set[tuple[str, str]] = set()
 
-    def _find(self, decision: int) -> Opened | None:
+    def _find(self, decision: int) -> Open | None:
         return self._journal.state.open.get(decision)
 
     def recover(self) -> None:
@@ -56,7 +57,7 @@ class Monitor:
         self.log.note(event, **fields)
 
     def turned(
-        self, verbs: Sequence[Verb], answers: Sequence[Answer], finished: Sequence[Opened], commit_s: float
+        self, verbs: Sequence[Verb], answers: Sequence[Answer], finished: Sequence[Open], commit_s: float
     ) -> None:
         """One turn was committed."""
         self.counts.turned(verbs, answers, finished, self._clock.wall_us(), commit_s)
@@ -103,7 +104,7 @@ class Monitor:
                 duplicate=answer.code == "DUPLICATE",
             )
 
-    def _ended(self, found: Opened, *, debugging: bool) -> None:
+    def _ended(self, found: Open, *, debugging: bool) -> None:
         outcome, decision = found.outcome, found.decision
         if outcome is None:
             return
