@@ -104,7 +104,7 @@ class Entry:
         self.decision: Decision | None = None
         self.value: Any = None
         self.answers: dict[str, Any] | None = None
-        self.approvals: list[Approval] | None = None
+        self.approvals: tuple[Approval, ...] = ()
         self.verdict: Verdict | None = None
         self.plan: Plan | None = None
         self.lease: Lease | None = None

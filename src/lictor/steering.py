@@ -78,7 +78,12 @@ class Steering:
         Raises:
             NotFoundError: it is not open.
         """
-        answer = await self._request(port.Cancel(decision, self.clock.wall_us(), by, reason))
+        withdrawn = self.pipeline.validation.withdrawn
+        withdrawn.add(decision)
+        try:
+            answer = await self._request(port.Cancel(decision, self.clock.wall_us(), by, reason))
+        finally:
+            withdrawn.discard(decision)
         if not answer.ok and answer.code != "ALREADY_ASKED":
             raise NotFoundError(f"decision {decision} is not open")
         work = self.pipeline.execution.work.get(decision)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,10 +17,12 @@ from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
-from lictor.records import Decision, Signal
+from lictor.records import Decision, Priority, Signal
 
 #: Larger payloads are malformed; put the bulk elsewhere and name it.
 PAYLOAD_BYTES_MAX = 1 << 20
+#: Ten years; later deadlines are mistakes of unit.
+EXPIRES_S_MAX = 10 * 365 * 86_400
 
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 
@@ -29,6 +32,7 @@ class Shaping:
 
     def __init__(self, app: Declared, next_id: Callable[[int], int]) -> None:
         self._next_id = next_id
+        self._sources = app.sources
         self.shapers = {name: Shaper(kind) for name, kind in app.kinds.items()}
 
     def shape(self, entry: Entry, parent: Decision | None, now_us: int) -> None:
@@ -46,13 +50,77 @@ class Shaping:
                 decision,
                 depth=parent.depth + 1,
                 deadline_us=min(decision.deadline_us, parent.deadline_us),
-                priority=parent.priority if signal.priority is None else decision.priority,
+                priority=parent.priority if signal.priority is None else max(decision.priority, parent.priority),
             )
+        elif signal.priority is None and (granted := self._granted(signal.source)) > decision.priority:
+            decision = msgspec.structs.replace(decision, priority=granted)
         entry.decision = decision
+
+    def _granted(self, source: str) -> int:
+        """The highest class of a source; the class of a kind does not raise it."""
+        declared = self._sources.get(source)
+        return Priority.URGENT if declared is None else declared.priority
 
     def value(self, decision: Decision) -> Any:
         """The payload of a stored decision as a value of its kind's type."""
         return self.shapers[decision.kind].value(decision)
+
+
+def check_signal(signal: Signal) -> None:
+    """Refuse what is not of the type that its field says: such a decision could be stored and not read again.
+
+    Raises:
+        MalformedError: what is wrong.
+    """
+    values = _values(signal)
+    types = tuple(map(type, values))
+    if types not in _GOOD:
+        for (name, allowed), value in zip(_FIELDS, values, strict=True):
+            if type(value) not in allowed:
+                raise MalformedError(f"{name}={value!r} is a {type(value).__name__}")
+        _GOOD.add(types)  # there are few: the table below bounds them
+    confidence, expires_in_s = signal.confidence, signal.expires_in_s
+    if confidence is not None and not 0.0 <= confidence <= 1.0:
+        raise MalformedError(f"confidence={confidence} is no probability")
+    if expires_in_s is not None and not -EXPIRES_S_MAX <= expires_in_s <= EXPIRES_S_MAX:
+        raise MalformedError(f"expires_in_s={expires_in_s} is no time", hint=f"at most {EXPIRES_S_MAX}")
+    if signal.expects is not None:
+        try:
+            _encode(signal.expects)
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+            raise MalformedError(f"expects: {error}") from error
+
+
+def check_size(payload: bytes) -> None:
+    """Refuse bulk.
+
+    Raises:
+        MalformedError: the payload is too large.
+    """
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise MalformedError(f"the payload has {len(payload)} bytes", hint=f"at most {PAYLOAD_BYTES_MAX}")
+
+
+_NONE = type(None)
+_OPTIONAL_TEXT: frozenset[type] = frozenset({str, _NONE})
+_OPTIONAL_INT: frozenset[type] = frozenset({int, Priority, _NONE})
+_OPTIONAL_FLOAT: frozenset[type] = frozenset({float, int, _NONE})
+_FIELDS: tuple[tuple[str, frozenset[type]], ...] = (
+    ("source", frozenset({str})),
+    ("tenant", frozenset({str})),
+    ("key", _OPTIONAL_TEXT),
+    ("priority", _OPTIONAL_INT),
+    ("deadline_us", _OPTIONAL_INT),
+    ("not_before_us", _OPTIONAL_INT),
+    ("parent", _OPTIONAL_INT),
+    ("supersedes", _OPTIONAL_INT),
+    ("expires_in_s", _OPTIONAL_FLOAT),
+    ("confidence", _OPTIONAL_FLOAT),
+    ("expects", frozenset({dict, _NONE})),
+)
+_values = attrgetter(*(name for name, _ in _FIELDS))
+#: Types of all fields of signals that were good, so that the next of the same shape costs one look-up.
+_GOOD: set[tuple[type, ...]] = set()
 
 
 class Shaper:
@@ -71,14 +139,13 @@ class Shaper:
         Raises:
             MalformedError: the payload does not fit the type, is too large, or a field of the signal makes no sense.
         """
+        check_signal(signal)
         payload, value = self._content(signal)
         kind = self.kind
-        deadline_us = now_us + int((signal.expires_in_s or kind.expires_in_s) * 1e6)
+        expires_in_s = kind.expires_in_s if signal.expires_in_s is None else signal.expires_in_s
+        deadline_us = now_us + int(expires_in_s * 1e6)
         if signal.deadline_us is not None:
-            deadline_us = min(deadline_us, signal.deadline_us) if signal.expires_in_s else signal.deadline_us
-        confidence = signal.confidence
-        if confidence is not None and not 0.0 <= confidence <= 1.0:
-            raise MalformedError(f"confidence={confidence} is no probability")
+            deadline_us = signal.deadline_us if signal.expires_in_s is None else min(deadline_us, signal.deadline_us)
         digest = sha256(self._prefix + signal.tenant.encode() + b"\0" + payload).digest()
         decision = Decision(
             id=id_,
@@ -92,9 +159,9 @@ class Shaper:
             received_us=now_us,
             deadline_us=deadline_us,
             priority=kind.priority if signal.priority is None else signal.priority,
-            order_key=kind.order_by(value) if kind.order_by else None,
+            order_key=self._order_key(value) if kind.order_by else None,
             not_before_us=signal.not_before_us,
-            confidence=confidence,
+            confidence=signal.confidence,
             expects=signal.expects,
             parent=signal.parent,
             supersedes=signal.supersedes,
@@ -105,14 +172,23 @@ class Shaper:
     def _content(self, signal: Signal) -> tuple[bytes, Any]:
         try:
             raw = _encode(signal.value) if signal.payload is None else signal.payload
-            if len(raw) > PAYLOAD_BYTES_MAX:
-                raise MalformedError(f"the payload has {len(raw)} bytes", hint=f"at most {PAYLOAD_BYTES_MAX}")
+            check_size(raw)
             if signal.version is not None and signal.version != self.kind.version:
                 raw = self._upgraded(raw, signal.version)
             value = self._decode(raw)
             return (raw if signal.payload is None else _encode(value)), value
-        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        except MalformedError:
+            raise
+        except Exception as error:  # the content, and steps that upgrade it, are the user's
             raise MalformedError(f"{self.kind.name}: {error}") from error
+
+    def _order_key(self, value: Any) -> str | None:
+        by = self.kind.order_by
+        try:
+            found = None if by is None else by(value)
+        except Exception as error:  # user code
+            raise MalformedError(f"{self.kind.name}: order_by: {type(error).__name__}: {error}") from error
+        return None if found is None else str(found)
 
     def _upgraded(self, raw: bytes, version: int) -> bytes:
         """The payload of an older version brought up to this one, step by step."""
@@ -135,7 +211,7 @@ class Shaper:
         raw = decision.payload
         try:
             return self._decode(self._upgraded(raw, decision.version) if decision.version != self.kind.version else raw)
-        except msgspec.MsgspecError as error:
+        except Exception as error:  # steps that upgrade it are the user's
             raise MalformedError(f"{decision.kind} version {decision.version}: {error}") from error
 
     def amended(self, decision: Decision, value: Any) -> tuple[Decision, Any]:
@@ -149,7 +225,7 @@ class Shaper:
             checked = self._decode(payload)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             raise MalformedError(f"{self.kind.name}: {error}") from error
-        if self.kind.order_by and self.kind.order_by(checked) != decision.order_key:
+        if self.kind.order_by and self._order_key(checked) != decision.order_key:
             raise MalformedError("an amendment may not change the order key")
         digest = sha256(self._prefix + decision.tenant.encode() + b"\0" + payload).digest()
         return msgspec.structs.replace(decision, payload=payload, digest=digest, amended_from=decision.digest), checked

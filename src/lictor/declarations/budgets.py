@@ -47,12 +47,16 @@ class Balance:
         return Reserve(self, amount)
 
     def limit_for(self, scope: str) -> Amount:
-        """The declared limit of one scope."""
+        """The declared limit of one scope.
+
+        Raises:
+            TypeError: a function of the user's gave what is no amount.
+        """
         if isinstance(self.limit, int | Decimal):
             return self.limit
-        if isinstance(self.limit, Mapping):
-            return self.limit.get(scope, 0)
-        return self.limit(scope)
+        limit = self.limit.get(scope, 0) if isinstance(self.limit, Mapping) else self.limit(scope)
+        check_amount(limit, self.name)
+        return limit
 
 
 @dataclass(frozen=True, slots=True)

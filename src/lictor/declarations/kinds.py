@@ -17,7 +17,7 @@ from lictor.records import Priority
 class Kind:
     """One kind and version. Every kind has a deadline.
 
-    `expires_in_s` after it was received, unless the signal sets an earlier one.
+    `expires_in_s` after it was received, unless the signal sets another.
     """
 
     name: str

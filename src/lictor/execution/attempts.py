@@ -16,6 +16,7 @@ import msgspec
 
 from lictor.declarations.budgets import Balance
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
+from lictor.declarations.plain import storable
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState
 from lictor.records import Amount, Report
@@ -23,7 +24,7 @@ from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 from lictor.runtime.offload import Lane
 
-from .planning import arguments, storable
+from .planning import arguments
 from .timeouts import Timeouts
 from .work import Work
 

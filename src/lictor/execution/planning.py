@@ -12,6 +12,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import Draft, Effector, PlanDraft, ResultOf
+from lictor.declarations.plain import plain
 from lictor.errors import DeclarationError
 from lictor.records import Action, Plan
 
@@ -76,26 +77,6 @@ class Planner:
             {k: None if isinstance(a, ResultOf) else plain(a) for k, a in draft.kwargs.items()} if draft.kwargs else {}
         )
         return Action(draft.effector, args, kwargs, after, inputs)
-
-
-def plain(value: Any) -> Any:
-    """An argument as data that survives storage.
-
-    Raises:
-        TypeError: there is no such data.
-    """
-    return value if type(value) in _PLAIN else msgspec.to_builtins(value, builtin_types=(bytes,))
-
-
-def storable(value: Any) -> Any:
-    """What an effect gave, as data that survives storage; the effect has happened, so its text where there is none."""
-    try:
-        return plain(value)
-    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
-        return repr(value)[:500]
-
-
-_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 def arguments(

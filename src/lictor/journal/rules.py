@@ -63,8 +63,17 @@ def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | N
         return Code.HALTED, {"scope": scope}
     if decision.parent is not None:
         parent = state.open.get(decision.parent)
-        if parent is None or parent.waits or decision.depth > DEPTH_MAX or decision.parent == decision.supersedes:
+        if (
+            parent is None
+            or parent.waits
+            or parent.decision.tenant != decision.tenant
+            or decision.depth > DEPTH_MAX
+            or decision.parent == decision.supersedes
+        ):
             return Code.PARENT_INVALID, {"parent": decision.parent, "depth": decision.depth, "depth_max": DEPTH_MAX}
+    old = state.open.get(decision.supersedes) if decision.supersedes is not None else None
+    if old is not None and (old.decision.tenant, old.decision.source) != (decision.tenant, decision.source):
+        return Code.NOT_PERMITTED, {"supersedes": decision.supersedes}
     reservations = verb.verdict.reservations
     if not reservations or (len(reservations) == 1 and _plainly_affordable(state, decision, reservations[0])):
         return None

@@ -7,7 +7,7 @@ again, at most three times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +15,8 @@ import msgspec
 from lictor.declarations.budgets import scope_of
 from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Answer, Gate
+from lictor.declarations.kinds import Kind
+from lictor.declarations.plain import storable
 from lictor.errors import Code, LictorError
 from lictor.records import Approval, Decision, Halt, Read, Reservation, Result, Ruling, Take, Verdict
 
@@ -39,7 +41,7 @@ class Case:
 
     __slots__ = ("approvals", "decision", "held", "priority", "reservations", "rulings", "takes", "until_us", "value")
 
-    def __init__(self, decision: Decision, value: Any, approvals: list[Approval]) -> None:
+    def __init__(self, decision: Decision, value: Any, approvals: Sequence[Approval]) -> None:
         self.decision = decision
         self.value = value
         self.approvals = approvals
@@ -78,10 +80,10 @@ class Gatekeeper:
         now_us: int,
         *,
         answers: dict[str, Any] | None = None,
-        approvals: list[Approval] | None = None,
+        approvals: Sequence[Approval] | None = None,
     ) -> Ruled:
         """The verdict on one decision; never raises for what a gate does."""
-        case = Case(decision, value, approvals or [])
+        case = Case(decision, value, approvals or ())
         refusal = self._refused_by_engine(decision, value, world, halts, now_us)
         if refusal is not None:
             case.rulings.append(refusal)
@@ -156,7 +158,7 @@ class Gatekeeper:
             ):
                 if granted is not None and asked not in granted:
                     return Ruling("permission", "deny", "", Code.NOT_PERMITTED, {what: asked, "granted": list(granted)})
-            if decision.priority < source.priority:
+            if decision.priority < source.priority and decision.parent is None:  # a child has its parent's class
                 seen = {"class": decision.priority, "granted": int(source.priority)}
                 return Ruling("permission", "deny", "", Code.NOT_PERMITTED, seen)
         if halts:
@@ -172,9 +174,16 @@ class Gatekeeper:
             seen = {"scope": scope, "by": halt.by, "reason": halt.reason}
             if halt.mode == "halted":
                 return Ruling("halt", "deny", "", Code.HALTED, seen)
-            if kind.reduces is None or not kind.reduces(value):
+            if not self._reduces(kind, value):
                 return Ruling("halt", "deny", "", Code.REDUCE_ONLY, seen)
         return None
+
+    @staticmethod
+    def _reduces(kind: Kind, value: Any) -> bool:
+        try:
+            return kind.reduces is not None and kind.reduces(value)
+        except Exception:  # noqa: BLE001 - user code; what fails closes
+            return False
 
     def _run(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> Ruling | None:
         """All enforced gates until one denies or amends; that ruling, or None."""
@@ -190,8 +199,9 @@ class Gatekeeper:
                 case.rulings.append(ruling)
                 if ruling.result in {"deny", "amend"}:
                     return ruling
-            if answer.reserves or answer.takes:
-                self._collect(case, answer, now_us)
+            if (answer.reserves or answer.takes) and (failed := self._collect(case, gate, answer, now_us)) is not None:
+                case.rulings.append(failed)
+                return failed
             if answer.priority is not None:
                 case.priority = answer.priority
         return None
@@ -212,7 +222,7 @@ class Gatekeeper:
         return answer
 
     def _ruling(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case, now_us: int) -> Ruling:
-        result, code, seen = answer.result, answer.code, answer.seen
+        result, code, seen = answer.result, answer.code, storable(answer.seen)
         if result == "amend":
             return self._amended(gate, answer, reads, case)
         if result == "hold":
@@ -228,25 +238,36 @@ class Gatekeeper:
     def _amended(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
         try:
             decision, value = self._amend[case.decision.kind](case.decision, answer.value)
+            why_not = self._loosens(case, decision, value)
         except LictorError as error:
-            seen = {"gate": gate.name, "error": error.message}
-            return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, seen, reads, gate.shadow)
-        tightens = self._app.kinds[case.decision.kind].tightens
-        if tightens is not None and not tightens(case.value, value):
-            seen = {"gate": gate.name, "error": "the amendment is looser than what was asked"}
-            return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, seen, reads, gate.shadow)
+            why_not = error.message
+        except Exception as error:  # noqa: BLE001 - `tightens` and `order_by` are user code; what fails closes
+            why_not = f"{type(error).__name__}: {error}"
+        if why_not is not None:
+            invalid = {"gate": gate.name, "error": why_not}
+            return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, invalid, reads, gate.shadow)
+        seen = storable(answer.seen)
         if decision.digest == case.decision.digest:
-            return Ruling(gate.name, "allow", gate.version, answer.code, answer.seen, reads, gate.shadow)
+            return Ruling(gate.name, "allow", gate.version, answer.code, seen, reads, gate.shadow)
         before = case.decision.payload
         if not gate.shadow:
             case.decision, case.value = decision, value
         told, after = answer.code, decision.payload
-        return Ruling(gate.name, "amend", gate.version, told, answer.seen, reads, gate.shadow, after, before=before)
+        return Ruling(gate.name, "amend", gate.version, told, seen, reads, gate.shadow, after, before=before)
+
+    def _loosens(self, case: Case, decision: Decision, value: Any) -> str | None:
+        """Why an amendment may not stand: it must be known to tighten."""
+        tightens = self._app.kinds[decision.kind].tightens
+        if decision.digest == case.decision.digest:
+            return None
+        if tightens is None:
+            return f"{decision.kind} does not declare what tightens it: @app.decision(tightens=...)"
+        return None if tightens(case.value, value) else "the amendment is looser than what was asked"
 
     @staticmethod
     def _held(gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
         """A hold, unless a person has answered it for exactly this content and this version of the gate (I13)."""
-        code, seen = answer.code, answer.seen
+        code, seen = answer.code, storable(answer.seen)
         for approval in reversed(case.approvals):
             if approval.gate != gate.name:
                 continue
@@ -264,18 +285,24 @@ class Gatekeeper:
         return ruling
 
     @staticmethod
-    def _collect(case: Case, answer: Answer, now_us: int) -> None:
+    def _collect(case: Case, gate: Gate, answer: Answer, now_us: int) -> Ruling | None:
+        """Note what the gate asks of budgets; a ruling against it where a scope cannot be found."""
         decision, value = case.decision, case.value
-        for reserve in answer.reserves:
-            balance = reserve.balance
-            window = None
-            if balance.window_s is not None:
-                window_us = round(balance.window_s * 1e6)
-                window = now_us - now_us % window_us
-            scope = scope_of(balance.per, decision, value)
-            case.reservations.append(Reservation(balance.name, scope, reserve.amount, window))
-        for take in answer.takes:
-            case.takes.append(Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count))
+        try:
+            for reserve in answer.reserves:
+                balance = reserve.balance
+                window = None
+                if balance.window_s is not None:
+                    window_us = round(balance.window_s * 1e6)
+                    window = now_us - now_us % window_us
+                scope = scope_of(balance.per, decision, value)
+                case.reservations.append(Reservation(balance.name, scope, reserve.amount, window))
+            for take in answer.takes:
+                case.takes.append(Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count))
+        except Exception as error:  # noqa: BLE001 - `per` is user code; what fails closes
+            seen = {"gate": gate.name, "error": f"{type(error).__name__}: {error}"}
+            return Ruling(gate.name, "deny", gate.version, Code.GATE_FAILED, seen)
+        return None
 
     def _run_shadows(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> None:
         for gate in self._shadow[case.decision.kind]:

@@ -10,7 +10,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
-from lictor.errors import Code
+from lictor.errors import Code, MalformedError
 from lictor.journal.open import Open
 from lictor.journal.port import Refer, SetLimit, Verb
 from lictor.journal.state import State
@@ -46,6 +46,8 @@ class Validator:
         self._spawn = spawn
         self._state: State | None = None
         self._again: list[int] = []
+        #: Being cancelled: not ruled again in the turn that cancels them.
+        self.withdrawn: set[int] = set()
         self._due: list[tuple[int, int]] = []
         self._refer: list[Refer] = []
 
@@ -81,6 +83,8 @@ class Validator:
         if state is None or entry.decision is None:
             return
         found = state.open.get(entry.decision.id)
+        if entry.signal is None and (found is None or not found.waits or found.cancel_asked):
+            return  # it was cancelled, or answered, while its lookups were asked
         if found is not None and found.state == DecisionState.HELD and now_us >= self._answer_by(found):
             entry.verdict = Verdict(
                 result=Result.REFUSED,
@@ -103,10 +107,7 @@ class Validator:
         entry.decision, entry.value, entry.verdict = ruled
 
     def limits(self, entry: Entry, now_us: int) -> list[Verb]:
-        """The limits of scopes that this admission reserves from and that the journal does not know.
-
-        Or knows otherwise.
-        """
+        """The limits of scopes that this admission reserves from and that the journal does not know yet."""
         verdict, state = entry.verdict, self._state
         if verdict is None or state is None or not verdict.reservations:
             return []
@@ -114,16 +115,14 @@ class Validator:
         for reservation in verdict.reservations:
             if (reservation.budget, reservation.scope) not in state.balances:
                 declared = self.app.balances[reservation.budget]
-                wanted.append(
-                    SetLimit(
-                        reservation.budget,
-                        reservation.scope,
-                        declared.limit_for(reservation.scope),
-                        now_us,
-                        f"app:{self.app.version}",
-                        declared.window_s,
-                    )
-                )
+                try:
+                    limit = declared.limit_for(reservation.scope)
+                except Exception as error:  # noqa: BLE001 - a limit may be user code; what fails closes
+                    seen = {"budget": reservation.budget, "error": f"{type(error).__name__}: {error}"}
+                    self.refuse(entry, Code.GATE_FAILED, seen)
+                    return []
+                by = f"app:{self.app.version}"
+                wanted.append(SetLimit(reservation.budget, reservation.scope, limit, now_us, by, declared.window_s))
         return wanted
 
     def refuse(self, entry: Entry, code: Code, seen: dict[str, Any]) -> None:
@@ -143,8 +142,11 @@ class Validator:
 
     def wait(self, found: Open) -> None:
         """A held or deferred decision is durable: come back when its time has come."""
+        heappush(self._due, (self._due_us(found), found.decision.id))
+
+    def _due_us(self, found: Open) -> int:
         at_us = found.verdict.until_us if found.state == DecisionState.DEFERRED else None
-        heappush(self._due, (min(at_us or self._answer_by(found), found.decision.deadline_us), found.decision.id))
+        return min(at_us or self._answer_by(found), found.decision.deadline_us)
 
     def _answer_by(self, found: Open) -> int:
         """When a held decision is refused for want of an answer."""
@@ -160,15 +162,21 @@ class Validator:
         """Held and deferred decisions whose gates run again now."""
         ids, self._again = self._again, []
         while self._due and self._due[0][0] <= now_us:
-            ids.append(heappop(self._due)[1])
+            due = heappop(self._due)[1]
+            found = self._state.open.get(due) if self._state else None
+            if found is not None and found.waits and self._due_us(found) <= now_us:  # else it was ruled again since
+                ids.append(due)
         return [entry for id_ in dict.fromkeys(ids) if (entry := self._entry(id_)) is not None]
 
     def _entry(self, decision: int) -> Entry | None:
         found = self._state.open.get(decision) if self._state else None
-        if found is None or found.state not in {DecisionState.HELD, DecisionState.DEFERRED}:
+        if found is None or not found.waits or found.decision.kind not in self.app.kinds or decision in self.withdrawn:
             return None
         entry = Entry(None, None)
-        entry.decision, entry.value = found.decision, self._value_of(found.decision)
+        try:
+            entry.decision, entry.value = found.decision, self._value_of(found.decision)
+        except MalformedError:
+            return None  # it no longer fits its kind; it waits for a deploy whose kind takes it
         entry.approvals = found.approvals
         return entry
 
@@ -181,7 +189,7 @@ class Validator:
     def loaded(self, name: str, value: Any, at_us: int) -> None:
         """A reference was loaded; a new version goes into the journal, so that rehearse can read it again."""
         new = self.references.put(name, value, at_us)
-        if new is not None and new.stored is not None:
+        if new is not None:
             self._refer.append(Refer(name, new.version, at_us, new.stored))
 
     def verbs(self) -> list[Verb]:
