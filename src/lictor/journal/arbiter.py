@@ -38,6 +38,8 @@ def _admit(state: State, verb: Admit, at_us: int) -> Decided:
     decision, verdict = verb.decision, verb.verdict
     before = state.open.get(decision.id)
     if before is None:
+        if decision.id in state.left:  # it was cancelled, superseded or expired while it was ruled on again
+            return Answer(ok=False, code="NOT_HELD", decision=decision.id), None
         if decision.key is not None:
             bound = state.keys.get(decision.tenant, decision.source, decision.key)
             if bound is not None:
@@ -60,6 +62,8 @@ def _admit(state: State, verb: Admit, at_us: int) -> Decided:
 def _bound(state: State, verb: Admit, bound: Bound, at_us: int) -> Decided:
     """I10: the same key with the same content is a duplicate, with other content a refusal."""
     decision = verb.decision
+    if bound.decision == decision.id:
+        return Answer(ok=False, code="NOT_HELD", decision=decision.id), None
     if bound.digest != decision.submitted_digest:
         return _refused(verb, Code.KEY_REUSED, {"key": decision.key, "bound_to": bound.decision}, at_us)
     found = state.open.get(bound.decision)

@@ -118,6 +118,8 @@ class MemoryJournal:
 
     def _original(self, answer: port.Answer) -> None:
         """The verdict and outcome in force of a decision that is closed."""
+        if answer.decision not in self._closed:
+            return
         for row in self._history(answer.decision or 0):
             if isinstance(row.verb, port.Admit) and row.decision == answer.decision:
                 answer.verdict = row.verb.verdict

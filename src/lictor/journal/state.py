@@ -20,6 +20,9 @@ from .balance import Balance
 from .open import Open, OpenAction
 from .rules import draws, settlement
 
+#: How many decisions that waited and have ended are remembered.
+LEFT_MAX = 10_000
+
 _FENCE_BITS = 40
 _FENCE_MASK = (1 << _FENCE_BITS) - 1
 #: Plain strings, because reading a member of an enumeration costs as much as a call.
@@ -100,6 +103,8 @@ class State:
         #: Decisions that ended by outcome in the last batch; whoever drives the journal may take them.
         self.finished: list[Open] = []
         self.learned_seq = 0
+        #: Decisions that were held or deferred once and have ended lately: one ruled again too late is known by this.
+        self.left: dict[int, None] = {}
         #: What became terminal since a store last took it, in order.
         self.ended: list[Ended] = []
         #: Balances that changed since a store last took them.
@@ -154,7 +159,8 @@ class State:
         if state == _REFUSED:
             if verdict.code is None:
                 raise InvariantViolation("I11", f"decision {decision.id} refused without a code")
-            self.open.pop(decision.id, None)
+            if self.open.pop(decision.id, None) is not None:
+                self._leave(decision.id)
             self.ended.append(Ended(seq, found))
         elif state == _ADMITTED:
             self._reserve(found, fact, seq, at_us)
@@ -217,6 +223,8 @@ class State:
 
     def _finish(self, found: Open, event: str, outcome: Outcome, seq: int, at_us: int) -> None:
         transition = decide(found.state, event)
+        if found.place != found.born or found.waits:
+            self._leave(found.decision.id)
         if found.held or found.actions:
             for hold, held, used in settlement(self, found, transition, at_us):
                 scope = (hold[0], hold[1])
@@ -227,6 +235,11 @@ class State:
         found.outcome = outcome
         del self.open[found.decision.id]
         self.ended.append(Ended(seq, found))
+
+    def _leave(self, id_: int) -> None:
+        self.left[id_] = None
+        if len(self.left) > LEFT_MAX:
+            del self.left[next(iter(self.left))]
 
     def _undo(self, fact: port.Undo, _seq: int, _at_us: int) -> None:
         found = self.open[fact.decision]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from lictor.journal.port import Approve
+from lictor.journal.port import Approve, Cancel
 from lictor.lifecycle import DecisionState
 from lictor.records import Approval, Decision, Result
 from lictor.testing.journal_stand import T0_US, Stand, admit, cash, close, decision, defer, hold, limit, refuse, start
@@ -154,7 +154,23 @@ async def held_work_expires(stand: Stand) -> None:
     ]
 
 
+async def what_ended_while_it_was_ruled_on_stays_ended(stand: Stand) -> None:
+    """I2: a ruling on a held decision that comes after its end, in the same batch or later, changes nothing."""
+    keyed, bare, old, new = decision(1, key="k"), decision(2), decision(3), decision(4, supersedes=3)
+    await stand.write(hold(keyed), hold(bare), defer(old))
+    _, first, _, second, third, fourth = await stand.write(
+        close(1, "expire"), admit(keyed), Cancel(2, T0_US, "olga"), refuse(bare), admit(new), admit(old)
+    )
+    assert third.closed == old.id
+    assert [(answer.ok, answer.code) for answer in (first, second, fourth)] == [(False, "NOT_HELD")] * 3
+    assert set(stand.state.open) == {4}
+    answer = await stand.one(admit(keyed))
+    assert (answer.ok, answer.code) == (False, "NOT_HELD")
+    assert [row.decision for row in await stand.journal.outcomes(None, 0, 9)] == [1, 2, 3]
+
+
 CASES = (
+    what_ended_while_it_was_ruled_on_stays_ended,
     admission_starts_and_ends,
     a_batch_sees_itself,
     a_closed_decision_stays_closed,

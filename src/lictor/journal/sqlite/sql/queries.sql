@@ -39,7 +39,8 @@ SELECT first_seq, id, at_us, count, facts, payloads FROM commits WHERE first_seq
 -- name: commits_from
 SELECT first_seq, id, at_us, count, facts, payloads FROM commits WHERE first_seq >= ? ORDER BY first_seq;
 -- name: births_from
-SELECT first_seq, facts, ends FROM commits WHERE first_seq >= ? ORDER BY first_seq;
+SELECT first_seq, facts, ends FROM commits
+WHERE first_seq >= (SELECT max(first_seq) FROM commits WHERE first_seq <= ?) ORDER BY first_seq;
 -- name: ends_from
 SELECT first_seq, at_us, count, ends, facts, payloads FROM commits WHERE first_seq >= ? AND ends <> x'90' ORDER BY first_seq;
 -- name: keys_after
@@ -86,3 +87,21 @@ SELECT digest FROM keys WHERE segment = ?;
 DELETE FROM keys WHERE segment = ?1 AND digest IN (SELECT digest FROM keys WHERE segment = ?1 LIMIT ?2);
 -- name: drop_segment
 DELETE FROM key_segments WHERE id = ?;
+-- name: audit_commits
+SELECT first_seq, id, at_us, epoch, count, chain, leaves, ends, keys, facts, payloads FROM commits ORDER BY first_seq;
+-- name: audit_decision
+SELECT admit_seq, close_seq, state, code, kind, tenant, source, key, order_key, priority, received_us, deadline_us,
+       closed_us, parent
+FROM decisions WHERE id = ?;
+-- name: count_decisions
+SELECT count(*) FROM decisions;
+-- name: has_step
+SELECT count(*) FROM steps WHERE decision = ? AND seq = ?;
+-- name: count_steps
+SELECT count(*) FROM steps;
+-- name: all_versions
+SELECT name, version, seq FROM versions;
+-- name: all_keys
+SELECT segment, digest, decision, content FROM keys;
+-- name: segment_bounds
+SELECT min(id), max(last_seq) FROM key_segments;
