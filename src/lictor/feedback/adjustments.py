@@ -59,7 +59,19 @@ class Adjustments:
         for (name, _), found in recorded.items():
             adjustable = self._app.adjustables.get(name)
             if adjustable is not None and found.value != (value := clamped(adjustable, found.value)):
-                self._move(found.subject, adjustable.name, value, at_us, "bounds", f"app:{self._app.version}", found)
+                who, why = f"app:{self._app.version}", "the declared bounds changed"
+                self._move(
+                    found.subject,
+                    name,
+                    value,
+                    at_us,
+                    "bounds",
+                    why,
+                    found,
+                    was=found.value,
+                    latched=found.latched,
+                    by=who,
+                )
 
     def value(self, adjustable: Adjustable, subject: str) -> float:
         """What is in force for a subject."""
