@@ -16,7 +16,7 @@ from lictor.insight import Insight
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
 from lictor.runtime import collector
-from lictor.runtime.clock import Clock, SystemClock
+from lictor.runtime.clock import Clock, SteadyClock, SystemClock
 from lictor.runtime.ids import Ids
 from lictor.runtime.offload import Lanes, threads
 from lictor.runtime.randomness import Randomness
@@ -39,7 +39,7 @@ class Node(Submission, Insight):
         app.check()
         self.app = app
         self.settings = settings or Settings()
-        self.clock = clock or SystemClock()
+        self.clock = self._steady = SteadyClock(clock or SystemClock())
         self.randomness = randomness or Randomness()
         self.journal = journal_at(journal, self.settings) if isinstance(journal, str) else journal
         self._lanes = lanes
@@ -71,9 +71,10 @@ class Node(Submission, Insight):
         """Open the journal, recover, load references, take work."""
         now_us = self.clock.wall_us()
         state = await self.journal.open(now_us)
-        now_us = max(now_us, state.at_us)
+        self._steady.start(state.at_us)
+        now_us = self.clock.wall_us()
         state.finished.clear()
-        self._ids.pass_by(max(state.open, default=0))
+        self._ids.pass_by(state.at_us)
         for effector in self.app.effectors.values():
             if not effector.is_async:
                 self.pipeline.execution.attempts.use_lane(effector.name, self._lanes(effector.name, effector.slots))
@@ -199,6 +200,7 @@ class Node(Submission, Insight):
     async def drain(self) -> bool:
         """Take no new work and wait for what runs, at most `drain_s`; True when nothing runs any more."""
         self.accepting = False
+        self.pipeline.execution.draining = True
         waited = 0.0
         while self.pipeline.execution.running() and waited < self.settings.drain_s and self.failure is None:
             await self.clock.sleep(0.01)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -56,6 +56,10 @@ class News(NamedTuple):
 def action_key(decision: int, ordinal: int) -> str:
     """The idempotency key of an action: the same for every attempt (I7)."""
     return f"{id_text(decision)}.{ordinal}"
+
+
+class NotBegun(Exception):
+    """A call that stood in its lane was not made after all."""
 
 
 class Attempt:
@@ -173,7 +177,9 @@ class Attempts:
             if effector.is_async:
                 result = await effector.perform(call, *args, **kwargs)
             else:
-                result = await self._lanes[effector.name].run(lambda: effector.perform(call, *args, **kwargs))
+                result = await self._lanes[effector.name].run(lambda: self._in_lane(attempt, args, kwargs))
+        except NotBegun:
+            self._told(attempt, "give_back")
         except EffectFailed as failed:
             self._told(
                 attempt,
@@ -192,6 +198,12 @@ class Attempts:
                 self._told(attempt, "pend", value=result.ref, wait_s=result.poll_after_s)
             else:
                 self._told(attempt, "succeed", value=storable(result))
+
+    def _in_lane(self, attempt: Attempt, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a sync function, unless its time-out or a halt came while it stood in its lane: then nothing begins."""
+        if attempt.told or not self._may_begin(attempt.work, attempt.effector.name):
+            raise NotBegun
+        return attempt.effector.perform(attempt.call, *args, **kwargs)
 
     def _told(
         self,

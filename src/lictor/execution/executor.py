@@ -75,6 +75,8 @@ class Executor:
         self._state: State | None = None
         #: Attempts that a crash cut off, so far; paces their repetition.
         self.recovering = 0
+        #: The node is stopping: what runs may end, nothing starts.
+        self.draining = False
 
     # -- before and after an admission commits --------------------------------------------------------------------
 
@@ -115,7 +117,7 @@ class Executor:
 
     def _may_start_now(self, decision: Decision, plan: Plan, takes: tuple[Take, ...]) -> bool:
         """Direct dispatch: take the slot and tokens now if nothing is before it. `not_started` gives them back."""
-        if len(plan.actions) != 1:
+        if len(plan.actions) != 1 or self.draining:
             return False
         lane = self.lanes[plan.actions[0].effector]
         if not lane.free or lane.ahead(decision.priority):
@@ -189,6 +191,8 @@ class Executor:
         """What starts in this tick: one verb for all of it."""
         items: dict[int, list[int]] = {}
         state = self._state
+        if self.draining:
+            return None
         for name, lane in self.lanes.items():
             if state is not None and state.halts and stopped(state, f"effector:{name}"):
                 continue  # its queue stays as it is until the halt is lifted

@@ -50,7 +50,8 @@ class Timeouts(Generic[T]):
         now = self._clock.monotonic()
         watched = deque(call for call in self._watched if not call.done)
         self._watched = watched
-        while watched and now - watched[0].started >= self._seconds:
+        # Added, not subtracted, as below: otherwise a rounding error asks for a timer of no time at all, for ever.
+        while watched and watched[0].started + self._seconds <= now:
             self._end(watched.popleft())
         if watched:
             self._armed = True

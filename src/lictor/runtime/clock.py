@@ -51,6 +51,37 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), callback)
 
 
+class SteadyClock:
+    """A node's own time: the wall clock as it was at the start, moved on by the monotonic clock alone.
+
+    Whoever sets the wall clock of a running machine neither stretches nor ends a deadline (I5), and no record is dated
+    before an earlier one (I16). `start` clamps it to the last recorded time, as after a restart DESIGN section 4 asks.
+    """
+
+    __slots__ = ("_ahead_us", "_clock")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.start(0)
+
+    def start(self, recorded_us: int) -> None:
+        """Read the wall clock anew; never before what was recorded."""
+        now_us = max(self._clock.wall_us(), recorded_us)
+        self._ahead_us = now_us - int(self._clock.monotonic() * 1e6)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def wall_us(self) -> int:
+        return self._ahead_us + int(self._clock.monotonic() * 1e6)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._clock.call_later(seconds, callback)
+
+
 @dataclass(frozen=True, slots=True)
 class ScaledClock:
     """A clock that runs `speed` times as fast as the machine's and starts at a wall time of one's choice.

@@ -6,6 +6,7 @@ Touches a journal through its port alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from hashlib import sha256
 from typing import Any
 
@@ -145,11 +146,11 @@ def picture(state: State) -> dict[str, Any]:
             name: (balance.limit, balance.window_us, balance.latched, {w: tuple(s) for w, s in balance.sums.items()})
             for name, balance in sorted(state.balances.items())
         },
-        "halts": state.halts,
-        "lessons": state.lessons,
-        "adjustments": state.adjustments,
-        "quarantine": state.quarantine,
-        "references": state.references,
+        "halts": dict(state.halts),
+        "lessons": dict(state.lessons),
+        "adjustments": dict(state.adjustments),
+        "quarantine": dict(state.quarantine),
+        "references": dict(state.references),
         "declared": state.declared,
         "learned_seq": state.learned_seq,
     }
@@ -157,11 +158,11 @@ def picture(state: State) -> dict[str, Any]:
 
 def _open(found: Open) -> tuple[Any, ...]:
     return (
-        found.decision, found.verdict, found.state, found.born, found.place, found.plan, found.held, found.approvals,
+        found.decision, found.verdict, found.state, found.born, found.place, found.plan, dict(found.held), found.approvals,
         found.cancel_asked, found.cancel_by, found.started_us, found.lease_until_us,
         [_action(action) for action in found.actions],
     )  # fmt: skip
 
 
 def _action(action: OpenAction) -> tuple[Any, ...]:
-    return tuple(getattr(action, name) for name in OpenAction.__struct_fields__)
+    return tuple(copy(getattr(action, name)) for name in OpenAction.__struct_fields__)

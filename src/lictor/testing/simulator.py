@@ -290,14 +290,15 @@ class Simulation:
         order = next(o for p in self.world.parties.values() for o in p.orders.values() if o.ref == ref)
         for attempt in range(60):
             try:
-                await self.call(lambda node: node.resolve(ref, report))
+                news = await self.call(lambda node: node.resolve(ref, report))
             except NotFoundError:
                 await asyncio.sleep(1.0 + attempt)
                 continue
             except (Crashed, NodeStoppedError):
                 await asyncio.sleep(0.5)
                 continue
-            self.invariants.reported(ref, report.id)
+            if news:
+                self.invariants.reported(ref, report.id)
             order.heard(report)
             return
 

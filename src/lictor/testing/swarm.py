@@ -208,10 +208,11 @@ class Swarm:
             return node.resolve(decision, report, ordinal=ordinal, by="ann")
 
         try:
-            await sim.call(ask)
+            news = await sim.call(ask)
         except (LictorError, Crashed):
             return
-        sim.invariants.reported(str(decision), report.id)
+        if news:
+            sim.invariants.reported(str(decision), report.id)
 
     async def _operator(self, sim: Simulation) -> None:
         """Somebody who halts and resumes, cancels, and sets limits."""
