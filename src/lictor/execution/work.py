@@ -14,6 +14,9 @@ from lictor.journal.port import Act
 from lictor.lifecycle import ACTION_TERMINAL, ActionState, act
 from lictor.records import Take
 
+#: Ends that follow from the failure of another action, and are not why the decision failed.
+_FOLLOWS = frozenset({Code.DEPENDENCY_FAILED, Code.COMPENSATION_FAILED})
+
 
 class Work:
     """One open decision in execution."""
@@ -129,7 +132,8 @@ class Work:
                     del self.unmet[later]
                     freed.append(later)
             return freed
-        if self.failure is None and code != Code.DEPENDENCY_FAILED:
+        follows = state == ActionState.COMPENSATED or code in _FOLLOWS
+        if self.failure is None and not follows:
             self.failure = (state, code, detail)
         return [later for later in waiting if self.unmet.pop(later, 0)]
 
