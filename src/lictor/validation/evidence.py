@@ -24,7 +24,7 @@ DEPTH_MAX = 50
 _INT_MAX = 1 << 63
 _PLAIN = (type(None), bool, float, str, bytes)
 
-encode = msgspec.msgpack.Encoder(order="deterministic").encode
+encode = msgspec.msgpack.Encoder().encode
 
 
 class NotKept(LictorError):

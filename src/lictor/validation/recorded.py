@@ -189,7 +189,11 @@ class Recorded:
         if truth is None:
             return instead
         left, used = self._read.get((f"{budget}.left", scope)), self._read.get((f"{budget}.used", scope))
-        then = left.value if left is not None else truth.limit - used.value if used is not None else None
+        then: Amount | None = None
+        if left is not None:
+            then = restore(left.value)
+        elif used is not None:
+            then = truth.limit - restore(used.value)
         return _Moved(instead, truth, then)
 
 

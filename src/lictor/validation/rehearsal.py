@@ -231,7 +231,8 @@ class Rehearsal:
             if now.result is then.result is Result.ADMITTED and wanted.decision.digest != decision.digest:
                 label += " otherwise"
             _add(case.now, label)
-            case.ruling = now.rulings[-1] if now.rulings else None
+            said = (ruling for ruling in now.rulings if ruling.code == now.code and not ruling.shadow)
+            case.ruling = next(said, None) if now.code is not None else None
         if now.result is not Result.ADMITTED:
             return
         if then.result is Result.ADMITTED:
@@ -276,14 +277,15 @@ class Rehearsal:
             found.reasons[case.undecided] += 1
             return
         then, now = " > ".join(case.then), " > ".join(case.now)
+        found.then[then] += 1
+        found.now[now] += 1
         if then == now:
             found.unchanged += 1
             return
         found.changed += 1
         found.matrix[then, now] += 1
         if len(found.changes) < CHANGES_MAX:
-            ruling = case.ruling
-            gate, seen = (ruling.gate, ruling.seen) if ruling is not None and ruling.result != "allow" else (None, None)
+            gate, seen = (case.ruling.gate, case.ruling.seen) if case.ruling is not None else (None, None)
             found.changes.append(Changed(d.id, d.kind, d.source, d.tenant, d.key, d.received_us, then, now, gate, seen))
 
 

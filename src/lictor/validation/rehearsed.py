@@ -55,7 +55,10 @@ class Rehearsed(msgspec.Struct):
     unchanged: int = 0
     changed: int = 0
     undecidable: int = 0
-    #: (then, now) -> decisions.
+    #: Verdicts -> decisions, of those that can be told.
+    then: Counter[str] = msgspec.field(default_factory=Counter)
+    now: Counter[str] = msgspec.field(default_factory=Counter)
+    #: (then, now) -> decisions, of those that change.
     matrix: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     #: Why it cannot be told -> decisions.
     reasons: Counter[str] = msgspec.field(default_factory=Counter)

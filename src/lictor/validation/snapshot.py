@@ -125,14 +125,14 @@ class Snapshot:
         scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
         sums = self._world.balances.get((balance.name, scope))
         left: Amount = balance.limit_for(scope) if sums is None else sums.room(sums.window(self.now_us))
-        self.reads.append(Read(f"{balance.name}.left", scope, left))
+        self.reads.append(Read(f"{balance.name}.left", scope, keep(left)))
         return left
 
     def used(self, balance: Balance, scope: str | None = None) -> Amount:
         scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
         sums = self._world.balances.get((balance.name, scope))
         used: Amount = 0 if sums is None else sums.limit - sums.room(sums.window(self.now_us))
-        self.reads.append(Read(f"{balance.name}.used", scope, used))
+        self.reads.append(Read(f"{balance.name}.used", scope, keep(used)))
         return used
 
     def score(self, name: str = "quality") -> float:
