@@ -55,7 +55,7 @@ def trading_app(world: World, policy: Policy, sources: tuple[str, ...]) -> Means
         long=app.balance("long", policy.position_max, per="instrument"),
         short=app.balance("short", policy.position_max, per="instrument"),
         messages=app.rate("messages", per_s=policy.messages_per_s),
-        size=app.adjustable("size", default=1.0, tightest=0.0, loosen_per_hour=6.0),
+        size=app.adjustable("size", default=1.0, tightest=policy.size_min, loosen_per_hour=6.0),
         impact_y=app.adjustable("impact_y", default=1.0, tightest=2.0, loosest=0.3, loosen_per_hour=3.0, per="all"),
         demoted=app.adjustable("demoted", default=0.0, tightest=1.0),
     )
@@ -120,9 +120,7 @@ def _trade(means: Means, world: World) -> None:
                 drafts.append(resting)
                 before, rest = [], resting.result
             drafts.append(order.action(*common, child.qty, rest, 0.0).after(*before))
-        measure = mark.action(
-            wanted.side, wanted.qty, wanted.mid_half_cents, wanted.signal_us, wanted.horizon_s
-        )
+        measure = mark.action(wanted.side, wanted.qty, wanted.mid_half_cents, wanted.signal_us, wanted.horizon_s)
         return all_of(*drafts, measure)
 
 
@@ -130,9 +128,7 @@ def _order(means: Means, world: World) -> Any:
     app, conversation, tape = means.app, world.conversation, world.tape
 
     @app.effector(idempotent=False, timeout_s=20.0, slots=16, poll_after_s=2.0, resolve_within_s=600.0)
-    async def order(
-        call: Call, side: int, limit_price: int, at_us: int, qty: int, rest: Any, rest_s: float
-    ) -> Any:
+    async def order(call: Call, side: int, limit_price: int, at_us: int, qty: int, rest: Any, rest_s: float) -> Any:
         """One child order. `rest` is what came of the one that rested first: this one takes what that left."""
         left = qty - _filled(rest)
         if left <= 0:
@@ -194,7 +190,7 @@ def _withdraw(means: Means, world: World) -> None:
     app, conversation = means.app, world.conversation
 
     @app.effector(idempotent=True, timeout_s=10.0)
-    async def withdraw(call: Call, decision: int, reason: str) -> bool:
+    async def withdraw(call: Call, decision: int, reason: str) -> Any:
         """Ask the node to cancel a trade; its orders at the venue are asked one by one."""
         if conversation.node is None:
             return False

@@ -127,9 +127,7 @@ class Conversation:
         if was_doubtful:
             self.counts.reconciled += 1
             self.on_event("reconciled", call.key, call.decision)
-        if found.status.open and (
-            working.rests_until_us is None or self._clock.wall_us() >= working.rests_until_us
-        ):
+        if found.status.open and (working.rests_until_us is None or self._clock.wall_us() >= working.rests_until_us):
             working.ending = True
             found = await self._end(working)
         news = self._news(working, found)
@@ -202,7 +200,10 @@ class Conversation:
         working = self._working.get(said.key)
         if working is None or said.exec_type is ExecType.STATUS or working.ending or working.cancelled:
             return
-        working.doubtful = False
+        if working.doubtful:
+            working.doubtful = False
+            self.counts.reconciled += 1
+            self.on_event("heard", working.key, working.decision)
         news = self._news(working, said)
         if news is not None:
             self._later(self._tell(working, news))

@@ -105,7 +105,7 @@ class Reversion:
         return [Proposal(self.name, made)]
 
 
-def propose(  # noqa: PLR0913 - the fields of one record
+def propose(
     policy: Policy, book: Snapshot, side: int, edge_bps: float, confidence: float, horizon_s: float, version: str,
     signal: str,
 ) -> Trade:  # fmt: skip

@@ -69,9 +69,7 @@ def _signal(means: Means) -> None:
         age_s = (state.now_us - trade.signal_us) / 1e6
         if not 0 <= age_s <= policy.signal_age_s_max:
             return deny("SIGNAL_STALE", age_s=round(age_s, 3), age_s_max=policy.signal_age_s_max)
-        grid = limits.first(
-            (limits.tick_size(trade.limit_price, policy.tick), limits.lot_size(trade.qty, policy.lot))
-        )
+        grid = limits.first((limits.tick_size(trade.limit_price, policy.tick), limits.lot_size(trade.qty, policy.lot)))
         return answer(grid)
 
     @app.gate(Trade, family="rules", parameters=facts(policy))

@@ -66,6 +66,8 @@ class Policy:
     volatility_target: float = 0.8e-4
     participation_max: float = 0.25
     volume_window_s: float = 60.0
+    #: A position that nobody has wanted more of for this long is left.
+    hold_s: float = 45.0
 
     # 5 routing
     child_qty: int = QTY_PER_BTC // 50
@@ -80,6 +82,9 @@ class Policy:
     start_within_s: float = 12.0
 
     # 7 feedback
+    #: A source goes on with this share of its size however little its edge was worth, so that it can earn it back;
+    #: only one whose edge is surely below zero, after so many trades, is refused altogether.
+    size_min: float = 0.1
     lessons_min: int = 30
 
     def facts(self) -> dict[str, Any]:

@@ -17,9 +17,7 @@ from lictor.desks.trading.shortfall import Fill, Shortfall, half_cents, markout_
 MARKOUTS_S = (1, 5, 10)
 
 
-def measured(
-    side: int, qty: int, decision_mid: int, end_mid: int, orders: Iterable[Mapping[str, Any]]
-) -> Shortfall:
+def measured(side: int, qty: int, decision_mid: int, end_mid: int, orders: Iterable[Mapping[str, Any]]) -> Shortfall:
     """The shortfall of a parent order from the values of its children; mids in half cents."""
     known = [value for value in orders if value.get("mid_sent")]
     fills = [Fill(q, half_cents(price), mid) for value in known for q, price, mid, _ in value["fills"]]

@@ -17,17 +17,22 @@ import msgspec
 
 from lictor import Clock, Handle, Node, NodeStoppedError, Settings, SystemClock
 from lictor.desks.trading.app import World, trading_app
-from lictor.desks.trading.blotter import Blotter, content
-from lictor.desks.trading.conversation import Conversation, Working
+from lictor.desks.trading.blotter import Blotter
+from lictor.desks.trading.conversation import Conversation
 from lictor.desks.trading.deciders import Decider, Proposal, seen
 from lictor.desks.trading.fix import FixClient, OrderInDoubt, OrderNotSent
-from lictor.desks.trading.kinds import Flatten, Trade
+from lictor.desks.trading.kinds import Flatten, Trade, Withdraw
 from lictor.desks.trading.market import BPS, Print, Snapshot
 from lictor.desks.trading.means import Means
 from lictor.desks.trading.policy import Policy
 from lictor.desks.trading.tape import Tape
 
 HOST = "127.0.0.1"
+#: How far past the touch an order that only reduces may go, and how long one is given before the next.
+REDUCE_REACH_BPS = 10.0
+REDUCE_PAUSE_S = 5.0
+
+Wanted = Trade | Flatten | Withdraw
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ class Place:
 class Watch:
     """Who is told of what happens; each must return at once."""
 
-    decided: Callable[[Proposal, Handle, float], None] = lambda _proposal, _handle, _seconds: None
+    decided: Callable[[str, Wanted, Handle, float], None] = lambda _source, _wanted, _handle, _seconds: None
     market: Callable[[Snapshot], None] = lambda _snapshot: None
     throttled: Callable[[str], None] = lambda _source: None
     session: Callable[[bool], None] = lambda _up: None
@@ -86,6 +91,8 @@ class Session:
         )  # fmt: skip
         self.conversation.client = self.client
         self.trading = False
+        self._admitted_us: dict[int, int] = {}
+        self._reduced_us = 0
         self._tasks = _Tasks()
         self._machine = SystemClock()
 
@@ -126,7 +133,7 @@ class Session:
         fills = [v for v in values if isinstance(v, dict) and v.get("filled")]
         if not fills:
             return
-        history = await self.node.journal.history(decision)
+        history: list[Any] = await self.node.journal.history(decision)
         side = next(_side(row.verb.decision.payload) for row in history if hasattr(row.verb, "verdict"))
         self.blotter.position += side * sum(v["filled"] for v in fills)
         self.blotter.cash -= side * sum(v["money"] for v in fills)
@@ -173,25 +180,41 @@ class Session:
         for proposal in seen(self.deciders, snapshot, prints):
             if self.trading:
                 self._tasks.start(self._decide(proposal))
+        if self.trading:
+            self._tasks.start(self._unwind(snapshot.time_us))
 
     async def _decide(self, proposal: Proposal) -> None:
         with suppress(NodeStoppedError):
             await self.decide(proposal)
 
     async def decide(self, proposal: Proposal, **options: Any) -> Handle:
-        """Submit a proposal and tell who watches; `options` go to the node."""
+        """Submit a proposal; `options` go to the node."""
         trade, source = proposal.trade, proposal.source
         given = {
-            "source": source, "key": trade.signal, "confidence": trade.confidence,
-            "expects": {"edge_bps": trade.edge_bps}, "sent_us": trade.signal_us,
+            "key": trade.signal, "confidence": trade.confidence, "expects": {"edge_bps": trade.edge_bps},
+            "sent_us": trade.signal_us,
         } | options  # fmt: skip
-        began = self._machine.monotonic()
-        handle = await self.node.submit(trade, **given)
-        took_s = self._machine.monotonic() - began
+        handle = await self.submit(trade, source, **given)
         if handle.admitted:
             self.blotter.sending(source, trade.side, trade.wanted, trade.limit_price, trade.signal_us)
-        self.watch.decided(proposal, handle, took_s)
+            self._admitted_us[trade.side] = trade.signal_us
         return handle
+
+    async def submit(self, wanted: Wanted, source: str, **options: Any) -> Handle:
+        """Submit one decision and tell who watches how long its durable verdict took."""
+        began = self._machine.monotonic()
+        handle = await self.node.submit(wanted, source=source, **options)
+        self.watch.decided(source, wanted, handle, self._machine.monotonic() - began)
+        return handle
+
+    async def _unwind(self, now_us: int) -> None:
+        """Leave a position that nobody has wanted more of for a while: its horizon has passed."""
+        held = self.blotter.position
+        since_us = max(self._admitted_us.get(1 if held > 0 else -1, 0), self._reduced_us)
+        if abs(held) >= self.policy.qty_min and since_us and now_us - since_us > self.policy.hold_s * 1e6:
+            self._reduced_us = now_us - int((self.policy.hold_s - REDUCE_PAUSE_S) * 1e6)
+            with suppress(NodeStoppedError):
+                await self.flatten("horizon passed")
 
     async def flatten(self, reason: str) -> Handle | None:
         """Decide to close the position, if there is one."""
@@ -200,15 +223,12 @@ class Session:
             return None
         side = -1 if held > 0 else 1
         touch = book.bids[0][0] if side < 0 else book.asks[0][0]
-        reach = int(10 / BPS * touch // self.policy.tick) * self.policy.tick
+        reach = int(REDUCE_REACH_BPS / BPS * touch // self.policy.tick) * self.policy.tick
         order = Flatten(
             self.policy.instrument, side, abs(held), touch + side * reach, self.tape.mid, reason, book.time_us
         )
-        return await self.node.submit(order, source="desk", key=f"flatten-{book.time_us}")
+        return await self.submit(order, "desk", key=f"flatten-{book.time_us}")
 
 
 def _side(payload: bytes) -> int:
     return int(msgspec.json.decode(payload)["side"])
-
-
-__all__ = ["Place", "Session", "Watch", "Working", "content", "Trade"]

@@ -56,7 +56,9 @@ def _position(session: Session, truth: Path) -> Finding:
     balances = session.node.journal.state.balances
     long, short = (balances[b.name, scope].settled(None) for b in (means.long, means.short))
     holds = told == session.blotter.position == long == -short
-    return Finding("position: venue = blotter = balances", holds, f"{told}, {session.blotter.position}, {long}, {-short}")
+    return Finding(
+        "position: venue = blotter = balances", holds, f"{told}, {session.blotter.position}, {long}, {-short}"
+    )
 
 
 def _money(session: Session, truth: Path) -> Finding:
@@ -121,6 +123,7 @@ async def _verified(options: Options) -> list[Finding]:
     try:
         told: dict[str, Any] = json.loads(said)
     except json.JSONDecodeError:
-        return []
-    problems = told.get("problems", told.get("violations", []))
-    return [Finding("lictor verify", process.returncode == 0 and not problems, str(problems or "clean"))]
+        return [Finding("lictor verify", holds=False, detail="it could not be run")]
+    problems = told.get("findings", [])
+    detail = f"{told.get('facts')} facts of {told.get('decisions')} decisions" if not problems else str(problems)
+    return [Finding("lictor verify: stored history alone", process.returncode == 0 and not problems, detail)]

@@ -58,13 +58,13 @@ class Drills:
         """The venue takes the next order and says nothing more of it."""
         await self.venue.tell("fault", kind="drop_acks", count=1)
         self._note("fault", "the venue will take the next order and lose every word about it")
-        await self._submit("lost acknowledgement", self._trade(BUY))
+        await self._submit("lost acknowledgement", self._trade())
 
     async def lost_connection(self) -> None:
         """The venue takes the next order and the connection breaks before it can say so."""
         await self.venue.tell("fault", kind="cut_after_accept", count=1)
         self._note("fault", "the connection will break right after the next order is taken")
-        await self._submit("lost connection", self._trade(SELL))
+        await self._submit("lost connection", self._trade())
 
     async def reports_repeated(self) -> None:
         """The venue says the next things twice."""
@@ -75,7 +75,7 @@ class Drills:
         """The venue stops taking orders for a while."""
         await self.venue.tell("halt")
         self._note("fault", "the venue is halted: orders are rejected")
-        await self._submit("venue halted", self._trade(BUY))
+        await self._submit("venue halted", self._trade())
         await self.session.clock.sleep(6.0)
         await self.venue.tell("resume")
         self._note("fault", "the venue takes orders again")
@@ -84,27 +84,28 @@ class Drills:
 
     async def slip_of_the_finger(self) -> None:
         """A price a tenth away, and a hundred times the quantity."""
-        trade = self._trade(BUY)
-        price = trade.limit_price * 11 // 10 // self.session.policy.tick * self.session.policy.tick
+        trade, much = self._trade(), self._trade()
+        tick = self.session.policy.tick
+        price = trade.limit_price * (10 + trade.side) // 10 // tick * tick
         await self._submit("price a tenth away", replace(trade, limit_price=price))
-        await self._submit("a hundred times too much", replace(trade, wanted=trade.wanted * 100, qty=trade.qty * 100))
+        await self._submit("a hundred times too much", replace(much, wanted=much.wanted * 100, qty=much.qty * 100))
 
     async def unapproved_model(self) -> None:
         """A version that nobody has approved."""
-        await self._submit("unapproved model", replace(self._trade(BUY), model="nightly-build"))
+        await self._submit("unapproved model", replace(self._trade(), model="nightly-build"))
 
     async def nonsense(self) -> None:
         """An edge that is no number: it never becomes a decision and goes into quarantine."""
-        await self._submit("edge is NaN", replace(self._trade(BUY), edge_bps=math.nan))
+        await self._submit("edge is NaN", replace(self._trade(), edge_bps=math.nan))
 
     async def old_signal(self) -> None:
         """A signal of ten seconds ago."""
-        trade = self._trade(BUY)
+        trade = self._trade()
         await self._submit("signal of ten seconds ago", replace(trade, signal_us=trade.signal_us - 10_000_000))
 
     async def key_reused(self) -> None:
         """The same key with the same content, then with other content."""
-        trade = replace(self._trade(BUY), confidence=0.1)
+        trade = replace(self._trade(), confidence=0.1)
         await self._submit("key used", trade, confidence=0.1)
         again = replace(trade, wanted=trade.wanted + QTY_PER_BTC // 100)
         await self._submit("key reused", again, confidence=0.1, name=trade.signal)
@@ -121,7 +122,7 @@ class Drills:
 
     async def _answered(self, drill: str, *, approved: bool) -> None:
         much = QTY_PER_BTC // 8
-        handle = await self._submit(drill, replace(self._trade(BUY), wanted=much, qty=much))
+        handle = await self._submit(drill, replace(self._trade(), wanted=much, qty=much))
         if handle.id is None or handle.verdict.result != "held":
             return
         with suppress(LictorError):
@@ -137,17 +138,17 @@ class Drills:
         await clock.sleep(14.0)
         await node.halt("all", by=RISK, reason="exercise")
         self._note("halt", f"{RISK}: kill switch, nothing starts")
-        await self._submit("under the kill switch", self._trade(BUY))
+        await self._submit("under the kill switch", self._trade())
         await clock.sleep(14.0)
         await node.resume("all", by=RISK, reason="exercise over")
         self._note("halt", f"{RISK}: resumed")
 
     async def withdrawn(self) -> None:
         """A trade that rests is withdrawn before it has traded."""
-        handle = await self._submit("withdrawn", replace(self._trade(SELL), edge_bps=0.39))
+        handle = await self._submit("withdrawn", replace(self._trade(), edge_bps=0.39))
         if handle.id is not None and handle.admitted:
             await self.session.clock.sleep(0.8)
-            await self.session.node.submit(Withdraw(handle.id, "changed my mind"), source="desk")
+            await self.session.submit(Withdraw(handle.id, "changed my mind, an exercise"), "desk")
             self._note("cancel", f"{HEAD} withdrew a trade while its first order rested")
 
     async def throttle_lifted(self, source: str) -> None:
@@ -161,9 +162,10 @@ class Drills:
     def _note(self, what: str, text: str) -> None:
         self.recorder.event(what, text, staged=True)
 
-    def _trade(self, side: int) -> Trade:
-        """A trade that would pass: at the touch, worth its cost, sure enough."""
+    def _trade(self) -> Trade:
+        """A trade that would pass: at the touch, worth its cost, sure enough, on the side that has more room."""
         book, policy = self.session.tape.book, self.session.policy
+        side = SELL if self.session.blotter.position > 0 else BUY
         assert book is not None
         self.count += 1
         name = f"drill-{self.count}"

@@ -10,9 +10,9 @@ from typing import Any
 
 from lictor import Handle, NodeStoppedError, Outcome
 from lictor.desks.trading.conversation import Working
-from lictor.desks.trading.deciders import Proposal
+from lictor.desks.trading.kinds import Flatten, Trade
 from lictor.desks.trading.market import Snapshot
-from lictor.desks.trading.session import Session, Watch
+from lictor.desks.trading.session import Session, Wanted, Watch
 
 #: Codes by which a halt of everything refuses: what it refuses while a drill has set it is staged.
 _HALTS = {"HALTED", "REDUCE_ONLY"}
@@ -23,6 +23,7 @@ class Decided:
     """One decision as it came, with the handle by which it is followed."""
 
     at_us: int
+    kind: str
     source: str
     side: int
     wanted: int
@@ -105,9 +106,10 @@ class Recorder:
     async def learned(self, session: Session) -> None:
         """Take all that the journal has of feedback; it must be open."""
         async for row in session.node.journal.scan():
+            learned: Any = row.verb
             if row.event == "learn":
-                self.lessons += len(row.verb.lessons)
-                self.adjustments += row.verb.adjustments
+                self.lessons += len(learned.lessons)
+                self.adjustments += learned.adjustments
 
     def mark(self, decision: int | None) -> dict[str, Any] | None:
         """What a trade's last action measured."""
@@ -138,15 +140,24 @@ class Recorder:
     def _now_us(self) -> int:
         return self.session.clock.wall_us() if self.session is not None else 0
 
-    def _decided(self, proposal: Proposal, handle: Handle, took_s: float) -> None:
-        trade = proposal.trade
-        drill = self.drills.get(trade.signal)
-        mid = trade.mid_half_cents / 2
-        self.decided.append(
-            Decided(
-                trade.signal_us, proposal.source, trade.side, trade.wanted, trade.edge_bps, mid, handle, took_s, drill
-            )
-        )
+    def _decided(self, source: str, wanted: Wanted, handle: Handle, took_s: float) -> None:
+        kind, now_us = type(wanted).__name__, self._now_us()
+        if isinstance(wanted, Trade):
+            drill = self.drills.get(wanted.signal)
+            mid = wanted.mid_half_cents / 2
+            made = Decided(wanted.signal_us, kind, source, wanted.side, wanted.wanted, wanted.edge_bps, mid, handle,
+                           took_s, drill)  # fmt: skip
+        elif isinstance(wanted, Flatten):
+            drill = wanted.reason if "exercise" in wanted.reason else None
+            made = Decided(now_us, kind, source, wanted.side, wanted.qty, 0.0, wanted.mid_half_cents / 2, handle,
+                           took_s, drill)  # fmt: skip
+        else:
+            made = Decided(now_us, kind, source, 0, 0, 0.0, self._mid(), handle, took_s, wanted.reason)
+        self.decided.append(made)
+
+    def _mid(self) -> float:
+        mid = self.session.tape.mid if self.session is not None else None
+        return (mid or 0) / 2
 
     def _market(self, snapshot: Snapshot) -> None:
         session = self.session
@@ -168,6 +179,7 @@ class Recorder:
         texts = {
             "in_doubt": f"order {key}: no answer, so it is in doubt",
             "reconciled": f"order {key}: the venue was asked and has it; it is not sent again",
+            "heard": f"order {key}: the venue's report came after all; it is not sent again",
             "absent": f"order {key}: the venue was asked and never saw it; it may be sent",
         }
         del decision

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +31,8 @@ from lictor.desks.trading.report.write import write
 from lictor.desks.trading.session import Place, Session
 from lictor.desks.trading.venue import CaptureMissing, read_capture, sample
 
-#: The venue's clock begins to run this long after it was started, so that both processes are ready by then.
-LEAD_S = 6.0
+#: The venue's clock begins to run once it has had this many times as long to start as the fit took, at least so long.
+LEAD_SHARE, LEAD_S_MIN = 0.9, 2.0
 WARM_S = 180
 MODEL_EVERY_S = 4.0
 REVERSION_EVERY_S = 8.0
@@ -50,7 +52,7 @@ def main(options: Options) -> int:
     try:
         return asyncio.run(run(options))
     except CaptureMissing as missing:
-        print(missing)
+        sys.stderr.write(f"{missing}\n")
         return 2
 
 
@@ -61,19 +63,18 @@ async def run(options: Options) -> int:
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
     recorder = Recorder()
+    _log_to(options.out / "node.log")
     with screen_for(options, recorder) as screen:
-        screen.say("starting the venue, fitting the model on the first ten minutes")
-        starting = asyncio.create_task(
-            Venue.start(
-                options.out / "venue",
-                speed=options.speed,
-                skip_s=options.fit_s,
-                origin_monotonic=began + LEAD_S,
-            )
-        )
-        await asyncio.sleep(0)
+        screen.say("fitting the model on the first ten minutes")
         fitted = _fit(options)
-        venue = await starting
+        lead_s = max(LEAD_S_MIN, LEAD_SHARE * (machine.monotonic() - began))
+        screen.say(f"model {fitted.model.version} is fitted; starting the venue")
+        venue = await Venue.start(
+            options.out / "venue",
+            speed=options.speed,
+            skip_s=options.fit_s,
+            origin_monotonic=machine.monotonic() + lead_s,
+        )
         ended: dict[str, object] = {}
         try:
             session = await _trade(options, recorder, screen, venue, fitted)
@@ -84,6 +85,13 @@ async def run(options: Options) -> int:
     path = write(options, facts, started_us=started_us, took_s=machine.monotonic() - began)
     screen.result(facts, path, machine.monotonic() - began)
     return 1 if facts["invariants"]["violated"] else 0
+
+
+def _log_to(path: Path) -> None:
+    """The node's log goes into a file: the terminal is the screen's."""
+    log = logging.getLogger("lictor")
+    log.handlers = [logging.FileHandler(path)]
+    log.propagate = False
 
 
 def _fit(options: Options) -> Fitted:
@@ -99,9 +107,7 @@ def _fit(options: Options) -> Fitted:
     return Fitted(model, until_us, warm)
 
 
-async def _trade(
-    options: Options, recorder: Recorder, screen: Screen, venue: Venue, fitted: Fitted
-) -> Session:
+async def _trade(options: Options, recorder: Recorder, screen: Screen, venue: Venue, fitted: Fitted) -> Session:
     """From the log-on to the last outcome; the session comes back stopped."""
     clock, policy = venue.clock, Policy()
     journal = "memory:" if options.memory else str(options.out / "journal.db")
@@ -124,7 +130,6 @@ async def _trade(
         session.trading = True
         while clock.wall_us() < end_us and session.node.failure is None:
             screen.refresh(session)
-            await asyncio.sleep(0)
             await clock.sleep(0.2 * options.speed)
         session.trading = False
         screen.say("trading is over: letting everything open close, then flattening")
@@ -185,8 +190,3 @@ async def _close(session: Session, screen: Screen) -> None:
             await session.clock.sleep(1.0)
         if await session.flatten("end of the session") is None:
             return
-
-
-def folder(options: Options) -> Path:
-    """Where the evidence is."""
-    return options.out

@@ -147,18 +147,17 @@ class Calm:
         recorder, counts = self.recorder, session.conversation.counts
         by, state = recorder.results_by(), session.node.journal.state
         doubt = sum(a.state == "in_doubt" for found in state.open.values() for a in found.actions)
-        sizes = {
-            subject: found.value for (name, subject), found in state.adjustments.items() if name == "size"
-        }
+        sizes = {subject: found.value for (name, subject), found in state.adjustments.items() if name == "size"}
         p50, p99 = recorder.latency_ms(0.5) or 0.0, recorder.latency_ms(0.99) or 0.0
         result = session.blotter.result(session.tape.mid or 0)
         table = Table(box=None, expand=True, show_header=False, padding=(0, 2))
         table.add_column(style="bold cyan", no_wrap=True)
         table.add_column(ratio=1)
+        made = sum(one.handle.id is not None for one in recorder.decided)
         rows = {
-            "1 inputs": f"{len(recorder.decided)} signals from model, reversion and drill; {len(state.quarantine)} in quarantine",
-            "2 decisions": f"{sum(d.handle.id is not None for d in recorder.decided)} decisions, {len(state.open)} open",
-            "3 validation": f"{by['admitted']} admitted, of them {by['amended']} amended; {by['refused']} refused; "
+            "1 inputs": f"{len(recorder.decided)} signals, {len(state.quarantine)} in quarantine",
+            "2 decisions": f"{made} decisions, {len(state.open)} open",
+            "3 validation": f"{by['admitted']} admitted, {by['amended']} amended, {by['refused']} refused, "
             f"{by['held']} held",
             "4 execution": f"{counts.sent} orders, {counts.fills} fills, {counts.rejected} rejected; "
             f"{doubt} in doubt now, {counts.reconciled} of {counts.in_doubt} reconciled",
@@ -184,7 +183,9 @@ class Calm:
             codes.add_row(Text(str(count), style="dim"), Text(f"{code} (staged)", style="dim"))
         events = Table(box=None, show_header=False, padding=(0, 1))
         for event in self.recorder.events[-_EVENTS_SHOWN:]:
-            events.add_row(Text(clock_text(event.at_us), style="dim"), Text(event.text, overflow="ellipsis", no_wrap=True))
+            events.add_row(
+                Text(clock_text(event.at_us), style="dim"), Text(event.text, overflow="ellipsis", no_wrap=True)
+            )
         events.add_row("", Text(self._said, style="dim"))
         table.add_row(codes, events)
         return table
@@ -204,4 +205,6 @@ def _ending(facts: dict[str, Any], path: Path, took_s: float, show: Any) -> None
         f"{orders['rejected']} rejected, {orders['in_doubt']} in doubt, {orders['reconciled']} reconciled"
     )
     show(f"shortfall {tca['shortfall_bps']:.3f} bps of what was wanted; identity error {tca['identity_error_max']:g}")
-    show(f"{invariants['checked']} checks, {invariants['violated']} violated; {took_s:.1f} s; {path.parent}/report.html")
+    show(
+        f"{invariants['checked']} checks, {invariants['violated']} violated; {took_s:.1f} s; {path.parent}/report.html"
+    )

@@ -25,9 +25,7 @@ class Venue:
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def start(
-        cls, state: Path, *, speed: float, skip_s: float, origin_monotonic: float | None = None
-    ) -> Self:
+    async def start(cls, state: Path, *, speed: float, skip_s: float, origin_monotonic: float | None = None) -> Self:
         """Start it and wait until it listens.
 
         Raises:

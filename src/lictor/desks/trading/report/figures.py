@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from html import escape
 from itertools import accumulate
 from typing import Any
 
-from lictor.desks.trading.report.plot import BOTTOM, LEFT, RIGHT, WIDTH, Plot, bars, clock, nice_ticks, second, span
+from lictor.desks.trading.report.plot import RIGHT, WIDTH, Plot, bars, second, span, time_ticks
 
 PARTS = ("delay", "impact", "spread", "opportunity", "fees")
 _LANES_MAX = 9
+_LANES_LEFT = 178
 _SOURCES = {"model": "a", "reversion": "b", "drill": "c", "desk": "c"}
 
 
@@ -20,7 +22,7 @@ def price(facts: dict[str, Any]) -> str:
     prices = series["prices"]
     from_us, until_us = prices[0][0], prices[-1][0]
     low, high = span([(bid + ask) / 2 for _, bid, ask in prices], pad=0.14)
-    plot = Plot(from_us, until_us, low, high, 300, "USD")
+    plot = Plot(from_us, until_us, low, high, 300, "USD", _LANES_LEFT)
     plot.line([(at_us, (bid + ask) / 2) for at_us, bid, ask in prices], "ink", step=True, width=1.2)
     for at_us, side, qty, paid in series["fills"]:
         word = "bought" if side > 0 else "sold"
@@ -30,17 +32,13 @@ def price(facts: dict[str, Any]) -> str:
 
 
 def _lanes(refusals: list[list[Any]], from_us: int, until_us: int) -> str:
-    counts: dict[str, int] = {}
-    for _, _, code, staged in refusals:
-        if not staged:
-            counts[code] = counts.get(code, 0) + 1
-    codes = sorted(counts, key=lambda code: -counts[code])[:_LANES_MAX]
-    line, left = 15, 190
+    counts = Counter(code for _, _, code, staged in refusals if not staged)
+    codes = [code for code, _ in counts.most_common(_LANES_MAX)]
+    line, left = 15, _LANES_LEFT
     height = line * (len(codes) + 1) + 22
-    width = WIDTH - left - RIGHT
 
     def x(at_us: float) -> float:
-        return left + width * (at_us - from_us) / (until_us - from_us)
+        return left + (WIDTH - left - RIGHT) * (at_us - from_us) / (until_us - from_us)
 
     parts = []
     for place, code in enumerate([*codes, "staged, all codes"]):
@@ -48,26 +46,23 @@ def _lanes(refusals: list[list[Any]], from_us: int, until_us: int) -> str:
         parts.append(f'<text class="name small" x="{left - 10}" y="{y + 10}" text-anchor="end">{escape(code)}</text>')
         parts.append(f'<path class="grid" d="M{left},{y + 11.5}H{WIDTH - RIGHT}"/>')
     for at_us, mid, code, staged in refusals:
-        place = len(codes) if staged else codes.index(code) if code in codes else None
-        if place is not None:
-            y = place * line + 4
-            style = "staged" if staged else "no"
-            parts.append(
-                f'<rect class="f-{style}" x="{x(at_us):.1f}" y="{y + 1}" width="2" height="10">'
-                f"<title>{second(at_us)} {escape(code)} at {mid:,.1f}</title></rect>"
-            )
-    for minute in nice_ticks(0, (until_us - from_us) / 60e6, 8):
-        at_us = from_us + minute * 60e6
+        if not staged and code not in codes:
+            continue
+        y = (len(codes) if staged else codes.index(code)) * line + 5
         parts.append(
-            f'<text class="tick" x="{x(at_us):.1f}" y="{height - 4}" text-anchor="middle">{clock(at_us)}</text>'
+            f'<rect class="f-{"staged" if staged else "no"}" x="{x(at_us):.1f}" y="{y}" width="2" height="10">'
+            f"<title>{second(at_us)} {escape(code)} at {mid:,.1f}</title></rect>"
         )
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="refusals by code over time">{"".join(parts)}</svg>'
+    parts += time_ticks(x, from_us, until_us, height - 4)
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="refusals by code">{"".join(parts)}</svg>'
 
 
 def shortfall(facts: dict[str, Any]) -> str:
     """The parts of the shortfall of all trades, and the sum, which is also computed on its own."""
     tca = facts["tca"]
-    rows = [(part, value, "cost" if value > 0 else "gain", f"{value:+.4f} bps") for part, value in tca["parts_bps"].items()]
+    rows = [
+        (part, value, "cost" if value > 0 else "gain", f"{value:+.4f} bps") for part, value in tca["parts_bps"].items()
+    ]
     total = tca["shortfall_bps"]
     rows.append(("total", total, "ink", f"{total:+.4f} bps"))
     return bars(rows, label="shortfall decomposition", unit="bps")
@@ -85,13 +80,20 @@ def shortfall_over_time(facts: dict[str, Any]) -> str:
     plot.level(0.0, "muted", "")
     for name, style in zip(sums, ("a", "b", "c", "d"), strict=True):
         plot.line([(row[0], value) for row, value in zip(rows, sums[name], strict=True)], style, step=True)
-    return plot.svg("shortfall parts over time") + _key({name: s for name, s in zip(sums, "abcd", strict=True)})
+    return plot.svg("shortfall parts over time") + _key(dict(zip(sums, "abcd", strict=True)))
 
 
 def verdicts(facts: dict[str, Any]) -> str:
     """Admitted, then refusals by code; what was staged is drawn apart."""
     decisions = facts["decisions"]
-    rows = [("admitted", float(decisions["admitted"]), "yes", f"{decisions['admitted']}, {decisions['amended']} of all amended")]
+    rows = [
+        (
+            "admitted",
+            float(decisions["admitted"]),
+            "yes",
+            f"{decisions['admitted']}, {decisions['amended']} of all amended",
+        )
+    ]
     rows += [(code, float(n), "no", str(n)) for code, n in decisions["refused_by_code"].items()]
     rows += [(code, float(n), "staged", f"{n} staged") for code, n in decisions["staged"].items()]
     return bars(rows, label="verdicts by code", unit="decisions")
@@ -114,7 +116,8 @@ def latency(facts: dict[str, Any]) -> str:
     rows = facts["series"]["latency_ms"]
     logs = [math.log10(max(0.05, took)) for _, took in rows]
     low, high = span(logs)
-    plot = Plot(facts["series"]["prices"][0][0], facts["series"]["prices"][-1][0], low, high, 150, "log10 ms")
+    prices = facts["series"]["prices"]
+    plot = Plot(prices[0][0], prices[-1][0], low, high, 150, "ms", text=lambda power: f"{10**power:.2g}")
     for (at_us, took), value in zip(rows, logs, strict=True):
         plot.dot(at_us, value, "a", f"{second(at_us)}: {took:.2f} ms", 1.8)
     for name in ("p50", "p99"):
@@ -125,7 +128,7 @@ def latency(facts: dict[str, Any]) -> str:
 
 
 def sizes(facts: dict[str, Any]) -> str:
-    """Above, what each source's realised edge has earned it as a share of its size; below, the edge that it rests on."""
+    """Above, the share of its size that each source has earned; below, realised over stated edge, on which it rests."""
     series = facts["series"]
     from_us, until_us = series["prices"][0][0], series["prices"][-1][0]
     above = Plot(from_us, until_us, 0.0, 1.08, 160, "size x")
@@ -163,7 +166,6 @@ def result(facts: dict[str, Any]) -> str:
 
 
 def _key(names: dict[str, str]) -> str:
-    return '<p class="key">' + "".join(f'<span><i class="k-{s}"></i>{escape(n)}</span>' for n, s in names.items()) + "</p>"
-
-
-__all__ = ["BOTTOM", "LEFT", "latency", "price", "queue", "result", "shortfall", "shortfall_over_time", "sizes", "verdicts"]
+    return (
+        '<p class="key">' + "".join(f'<span><i class="k-{s}"></i>{escape(n)}</span>' for n, s in names.items()) + "</p>"
+    )

@@ -44,16 +44,16 @@ async def gather(
         "market": _market(recorder, ended),
         "model": _model(model),
         "result": _result(session),
-        "events": [
-            {"at_us": e.at_us, "what": e.what, "text": e.text, "staged": e.staged} for e in recorder.events
-        ],
+        "events": [{"at_us": e.at_us, "what": e.what, "text": e.text, "staged": e.staged} for e in recorder.events],
         "series": _series(recorder),
     }
 
 
 def _decisions(recorder: Recorder) -> dict[str, Any]:
     by = recorder.results_by()
-    held = sum(any(r.result == "hold" for r in one.handle.verdict.rulings) or _was_held(one) for one in recorder.decided)
+    held = sum(
+        any(r.result == "hold" for r in one.handle.verdict.rulings) or _was_held(one) for one in recorder.decided
+    )
     outcomes = Counter(o.result if o.code is None else f"{o.result}({o.code})" for o in recorder.outcomes.values())
     return {
         "received": len(recorder.decided),
@@ -64,6 +64,7 @@ def _decisions(recorder: Recorder) -> dict[str, Any]:
         "staged": dict(recorder.codes(staged=True).most_common()),
         "received_staged": sum(one.staged for one in recorder.decided),
         "by_source": dict(Counter(one.source for one in recorder.decided)),
+        "by_kind": dict(Counter(one.kind for one in recorder.decided)),
         "outcomes": dict(outcomes.most_common()),
     }
 
@@ -122,7 +123,9 @@ def _tca(recorder: Recorder) -> dict[str, Any]:
 def _markouts(rows: Sequence[tuple[Decided, dict[str, Any], float]]) -> dict[str, float]:
     found = {}
     for seconds in sorted({s for _, mark, _ in rows for s in mark["markout_bps"]}, key=int):
-        known = [(m["markout_bps"][seconds], m["shortfall"]["filled"]) for _, m, _ in rows if seconds in m["markout_bps"]]
+        known = [
+            (m["markout_bps"][seconds], m["shortfall"]["filled"]) for _, m, _ in rows if seconds in m["markout_bps"]
+        ]
         found[seconds] = sum(move * qty for move, qty in known) / sum(qty for _, qty in known)
     return found
 
@@ -258,7 +261,9 @@ def _series(recorder: Recorder) -> dict[str, Any]:
         "refusals": refusals,
         "queue": [[q.at_us, q.decisions, q.orders, q.in_doubt] for q in recorder.queue],
         "latency_ms": [[one.at_us, one.took_s * 1e3] for one in recorder.decided],
-        "results": [[at_us, position / QTY_PER_BTC, money / MONEY_PER_USD] for at_us, position, money in recorder.results],
+        "results": [
+            [at_us, position / QTY_PER_BTC, money / MONEY_PER_USD] for at_us, position, money in recorder.results
+        ],
         "shortfalls": shortfalls,
         "sizes": [[a.at_us, a.subject, a.value] for a in recorder.adjustments if a.name == "size"],
         "edges": _edges(recorder),

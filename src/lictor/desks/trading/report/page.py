@@ -16,7 +16,7 @@ def page(facts: dict[str, Any], shows: Sequence[Any], environment: dict[str, Any
     sections = [
         _head(facts, environment),
         _section("Price, own fills, refusals", figures.price(facts),
-                 "Triangles are our fills: up for a buy, down for a sale, larger for more. Below, each tick is a refusal."),
+                 "Triangles are fills: up for a buy, down for a sale, larger for more. Below, each tick is a refusal."),
         _section("What trading cost", figures.shortfall(facts) + figures.shortfall_over_time(facts), _cost_text(facts)),
         _section("Verdicts by code", figures.verdicts(facts), "Refusals that an exercise staged are drawn apart."),
         _section("Size against learned edge", figures.sizes(facts), _learned_text(facts)),
@@ -30,34 +30,41 @@ def page(facts: dict[str, Any], shows: Sequence[Any], environment: dict[str, Any
     ]  # fmt: skip
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Lictor: the trading demo</title><style>{STYLE}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>Lictor: the trading demo</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(sections)}</main></body></html>\n"
     )
 
 
 def _head(facts: dict[str, Any], environment: dict[str, Any]) -> str:
-    decisions, orders, tca = facts["decisions"], facts["orders"], facts["tca"]
-    checks, latency = facts["invariants"], facts["governed_latency_ms"]
-    minutes = (facts["market"]["until_us"] - facts["market"]["from_us"]) / 60e6
-    tiles = [
-        (str(decisions["received"]), "decisions", f"{decisions['admitted']} admitted, {decisions['amended']} amended"),
-        (str(orders["sent"]), "orders over FIX", f"{orders['fills']} fills, {orders['rejected']} rejected"),
-        (f"{tca['shortfall_bps']:+.2f} bps", "shortfall", f"of {tca['parents']} trades, {tca.get('fill_ratio', 0):.0%} filled"),
-        (f"{facts['result']['usd']:+.2f} USD", "result", f"position {facts['result']['position_btc']:+.4f} BTC"),
-        (f"{latency['p50'] or 0:.2f} ms", "governed, on disk", f"p99 {latency['p99'] or 0:.2f} ms"),
-        (f"{checks['checked'] - checks['violated']} of {checks['checked']}", "checks hold", f"{orders['in_doubt']} in doubt, "
-         f"{orders['reconciled']} reconciled"),
-    ]  # fmt: skip
     cells = "".join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span><small>{escape(more)}</small></div>'
-        for value, name, more in tiles
+        for value, name, more in _tiles(facts)
     )
+    minutes = (facts["market"]["until_us"] - facts["market"]["from_us"]) / 60e6
     return (
         f"<header><h1>The trading demo</h1><p>{minutes:.0f} minutes of Bitstamp BTC/USD order flow, replayed "
-        f"{facts['speed_factor']:g} times as fast into a matching engine of its own process; a model fitted on the ten "
-        f"minutes before decides, Lictor governs, orders go over FIX 4.4. It took {environment['duration_s']:.0f} s.</p>"
-        f'<div class="tiles">{cells}</div></header>'
+        f"{facts['speed_factor']:g} times as fast into a matching engine of its own process. A model fitted on the "
+        f"ten minutes before decides, Lictor governs, orders go over FIX 4.4. It took {environment['duration_s']:.0f} "
+        f's.</p><div class="tiles">{cells}</div></header>'
     )
+
+
+def _tiles(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
+    decisions, orders, tca, result = facts["decisions"], facts["orders"], facts["tca"], facts["result"]
+    checks, latency = facts["invariants"], facts["governed_latency_ms"]
+    filled = f"of {tca['parents']} trades, {tca.get('fill_ratio', 0):.0%} filled"
+    held = f"{checks['checked'] - checks['violated']} of {checks['checked']}"
+    doubt = f"{orders['in_doubt']} in doubt, {orders['reconciled']} reconciled"
+    return [
+        (str(decisions["received"]), "decisions", f"{decisions['admitted']} admitted, {decisions['amended']} amended"),
+        (str(orders["sent"]), "orders over FIX", f"{orders['fills']} fills, {orders['rejected']} rejected"),
+        (f"{tca['shortfall_bps']:+.2f} bps", "shortfall", filled),
+        (f"{result['usd']:+.2f} USD", "result", f"position {result['position_btc']:+.4f} BTC"),
+        (f"{latency['p50'] or 0:.2f} ms", "governed, on disk", f"p99 {latency['p99'] or 0:.2f} ms"),
+        (held, "checks hold", doubt),
+    ]
 
 
 def _section(heading: str, body: str, text: str) -> str:
@@ -69,7 +76,7 @@ def _cost_text(facts: dict[str, Any]) -> str:
     tca = facts["tca"]
     marks = ", ".join(f"{move:+.2f} bps after {s} s" for s, move in tca.get("markout_bps", {}).items())
     return (
-        "Implementation shortfall against the mid at the decision, as an exact identity in integers: positive is a cost. "
+        "Implementation shortfall against the mid at the decision, an exact identity in integers; positive is a cost. "
         f"Largest difference between the parts and the whole: {tca['identity_error_max']:g} bps. "
         f"Markouts of the fills: {marks or 'none'}."
     )
@@ -77,19 +84,20 @@ def _cost_text(facts: dict[str, Any]) -> str:
 
 def _learned_text(facts: dict[str, Any]) -> str:
     feedback = facts["feedback"]
-    first = (feedback["first_changed"] or [None])[0]
-    told = (
-        f"The first verdict that it changed: decision <code>{escape(str(first['key']))}</code> read size "
-        f"x{first['size_read']:.3f} and was "
-        + (f"cut to {first['qty'] / 1e8:.5f} BTC instead of {first['qty_without'] / 1e8:.5f}." if first["qty"] and first["qty_without"]
-           else "refused.")
-        if first
-        else "It changed no verdict."
-    )  # fmt: skip
     return (
-        "Each closed trade teaches its source's realised against its stated edge; the next verdict reads the size that "
-        f"this has earned. {feedback['adjustments']} adjustments changed {feedback['verdicts_changed']} verdicts. {told}"
+        "Each closed trade teaches its source's realised against its stated edge, and the next verdict reads the size "
+        f"that this has earned. {feedback['adjustments']} adjustments changed {feedback['verdicts_changed']} verdicts. "
+        + _changed_text(feedback["first_changed"])
     )
+
+
+def _changed_text(changed: Sequence[dict[str, Any]]) -> str:
+    if not changed:
+        return "None was changed."
+    first = changed[0]
+    key, read, qty, without = escape(str(first["key"])), first["size_read"], first["qty"], first["qty_without"]
+    became = f"was cut to {qty / 1e8:.5f} BTC instead of {without / 1e8:.5f}" if qty and without else "was refused"
+    return f"The first: <code>{key}</code> read size x{read:.3f} and {became}."
 
 
 def _events(facts: dict[str, Any]) -> str:
@@ -116,7 +124,8 @@ def _shows(shows: Sequence[Any]) -> str:
         f'<td class="n">{_text(s.value)}</td><td class="n">{_text(s.target)}</td><td>{escape(s.unit)}</td></tr>'
         for s in shows
     )
-    return f'<table><tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th></tr>{rows}</table>'
+    head = '<tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th></tr>'
+    return f"<table>{head}{rows}</table>"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

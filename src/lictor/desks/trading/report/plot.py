@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -55,11 +55,14 @@ class Plot:
     high: float
     height: int = 200
     unit: str = ""
+    left: int = LEFT
+    #: How a value is written on the axis.
+    text: Callable[[float], str] = number
     marks: list[str] = field(default_factory=list)
 
     def x(self, at_us: float) -> float:
         """Where a time is."""
-        return LEFT + (WIDTH - LEFT - RIGHT) * (at_us - self.from_us) / max(1.0, self.until_us - self.from_us)
+        return self.left + (WIDTH - self.left - RIGHT) * (at_us - self.from_us) / max(1.0, self.until_us - self.from_us)
 
     def y(self, value: float) -> float:
         """Where a value is."""
@@ -72,7 +75,8 @@ class Plot:
             return
         parts = [f"M{self.x(points[0][0]):.1f},{self.y(points[0][1]):.1f}"]
         for at_us, value in points[1:]:
-            parts.append(f"H{self.x(at_us):.1f}V{self.y(value):.1f}" if step else f"L{self.x(at_us):.1f},{self.y(value):.1f}")
+            x, y = self.x(at_us), self.y(value)
+            parts.append(f"H{x:.1f}V{y:.1f}" if step else f"L{x:.1f},{y:.1f}")
         self.marks.append(f'<path class="line s-{name}" stroke-width="{width}" d="{"".join(parts)}"/>')
 
     def area(self, points: Sequence[tuple[float, float]], name: str) -> None:
@@ -105,7 +109,7 @@ class Plot:
         """A dashed line across, with its name."""
         y = self.y(value)
         self.marks.append(
-            f'<path class="dash s-{name}" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>'
+            f'<path class="dash s-{name}" d="M{self.left},{y:.1f}H{WIDTH - RIGHT}"/>'
             f'<text class="note" x="{WIDTH - RIGHT - 4}" y="{y - 4:.1f}" text-anchor="end">{escape(text)}</text>'
         )
 
@@ -114,19 +118,26 @@ class Plot:
         grid = []
         for tick in nice_ticks(self.low, self.high, max(2, self.height // 45)):
             y = self.y(tick)
-            grid.append(f'<path class="grid" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>')
-            grid.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{number(tick)}</text>')
-        minutes = nice_ticks(0, (self.until_us - self.from_us) / 60e6, 8)
-        for minute in minutes:
-            at_us = self.from_us + minute * 60e6
-            grid.append(
-                f'<text class="tick" x="{self.x(at_us):.1f}" y="{self.height - 6}" text-anchor="middle">{clock(at_us)}</text>'
-            )
+            grid.append(f'<path class="grid" d="M{self.left},{y:.1f}H{WIDTH - RIGHT}"/>')
+            name = escape(self.text(tick))
+            grid.append(f'<text class="tick" x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
+        grid += time_ticks(self.x, self.from_us, self.until_us, self.height - 6)
         unit = f'<text class="tick" x="4" y="{TOP + 4}">{escape(self.unit)}</text>' if self.unit else ""
         return (
             f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{escape(label)}">'
             f"{''.join(grid)}{unit}{''.join(self.marks)}</svg>"
         )
+
+
+def time_ticks(x: Callable[[float], float], from_us: float, until_us: float, y: float) -> list[str]:
+    """Names of whole minutes along the bottom."""
+    first = math.ceil(from_us / 60e6)
+    step = max(1, round((until_us - from_us) / 60e6 / 9))
+    times = [minute * 60e6 for minute in range(first, int(until_us // 60e6) + 1) if minute % step == 0]
+    return [
+        f'<text class="tick" x="{x(at_us):.1f}" y="{y:.1f}" text-anchor="middle">{clock(at_us)}</text>'
+        for at_us in times
+    ]
 
 
 def span(values: Iterable[float], *, zero: bool = False, pad: float = 0.06) -> tuple[float, float]:
@@ -158,4 +169,5 @@ def bars(rows: Sequence[tuple[str, float, str, str]], *, label: str, unit: str) 
         )
     height = len(rows) * line + 10
     parts.append(f'<path class="axis" d="M{zero:.1f},0V{height - 8}"/>')
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}, {escape(unit)}">{"".join(parts)}</svg>'
+    name = f"{escape(label)}, {escape(unit)}"
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{name}">{"".join(parts)}</svg>'

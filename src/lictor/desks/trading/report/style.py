@@ -24,7 +24,8 @@ main{{max-width:64rem;margin:0 auto;padding:2.2rem 1.2rem 4rem}}
 h1{{font-size:1.7rem;letter-spacing:-.01em;margin:0 0 .3rem}}
 h2{{font-size:1.1rem;margin:0 0 .35rem}}
 p{{margin:0 0 .8rem;color:var(--muted);max-width:52rem}}
-section{{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:1.1rem 1.2rem;margin-top:1.1rem}}
+section{{background:var(--card);border:1px solid var(--rule);border-radius:10px}}
+section{{padding:1.1rem 1.2rem;margin-top:1.1rem}}
 .tiles{{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.4rem,1fr));gap:.7rem;margin-top:1.1rem}}
 .tile{{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:.75rem .9rem}}
 .tile b{{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}}
