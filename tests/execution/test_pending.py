@@ -1,5 +1,6 @@
 """Effects that take time, reports of every kind, and doubt: the world is asked, told on, and believed once."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -91,14 +92,34 @@ def test_a_report_may_come_before_the_effector_has_told_the_name():
     async def main(rig):
         node = await rig.start(payouts(rig.world, asks=False))
 
+        told = []
+
         async def slow(call):
-            told = node.resolve(f"ref-{call.key}", report("fast", final=True, result="succeeded", value="early"))
-            assert await told
+            news = report("fast", final=True, result="succeeded", value="early")
+            told.append(rig.machine.spawn(node.resolve(f"ref-{call.key}", news)))
+            await asyncio.sleep(0.1)
             return await rig.world._behave(call, "pending")
 
         rig.world.says("a", slow)
         outcome = await rig.outcome(Payout("a"))
         assert (outcome.result, outcome.value) == ("succeeded", "early")
+        assert await rig.machine.join(told[0])  # answered when it is durable, and not before
+
+
+def test_a_report_under_a_name_that_nobody_tells_is_refused():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world, asks=False))
+        told = []
+
+        async def other(call):
+            told.append(rig.machine.spawn(node.resolve("ref-unheard", report("x", final=True, result="succeeded"))))
+            await asyncio.sleep(0.1)
+            return 1
+
+        rig.world.says("a", other)
+        assert (await rig.outcome(Payout("a"))).result == "succeeded"
+        with pytest.raises(NotFoundError):
+            await rig.machine.join(told[0])
 
     simulate(main)
 

@@ -305,6 +305,7 @@ class Executor:
             found = self.resolution.hear(heard, at_us)
             if found is not None:
                 touched[found.open.decision.id] = found
+        self.resolution.hearing.give_up()
         for what, decision, ordinal in self.agenda.due(at_us):
             work = self.work.get(decision)
             if work is not None and not work.concluded:

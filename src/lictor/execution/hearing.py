@@ -1,18 +1,20 @@
 """Reports that the world or a person brings unasked: taken up in the next turn, answered when that is durable.
 
 The world may be faster than the call that asks it: a report under a name that no effector has told yet is kept while
-calls are in flight, bounded, and given to the action that turns out to have that name.
+those calls are in flight of which one may tell it, bounded, and given to the action that turns out to have that name.
+Who brought it is answered when it is durable there, or when nobody has told the name, and not before (I6).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
+from lictor.errors import NotFoundError
 from lictor.records import Report
 
-#: Reports kept for names that nobody has told yet; the oldest are forgotten first (I17).
+#: Reports kept for names that nobody has told yet; of more nobody is found (I17).
 EARLY_MAX = 1_024
 
 
@@ -27,14 +29,26 @@ class Heard(NamedTuple):
     told: asyncio.Future[bool]
 
 
+class InFlight(Protocol):
+    """A call that may tell a name."""
+
+    done: bool
+
+
+class Early(NamedTuple):
+    """A report that came before its name, and the calls that were in flight then."""
+
+    heard: Heard
+    calls: tuple[InFlight, ...]
+
+
 class Hearing:
     """What was brought since the last turn, and what has come too early."""
 
     def __init__(self) -> None:
         self._heard: list[Heard] = []
         self._durable: list[tuple[asyncio.Future[bool], bool]] = []
-        self._early: dict[str, list[Report]] = {}
-        self._order: deque[str] = deque()
+        self._early: list[Early] = []
 
     def hear(self, where: str | int, ordinal: int, report: Report, by: str) -> asyncio.Future[bool]:
         """Bring a report; the answer is whether it changed something, once that is durable."""
@@ -58,18 +72,32 @@ class Hearing:
             if not told.done():
                 told.set_result(changed)
 
-    def keep(self, ref: str, report: Report) -> None:
-        """Keep one until its action is known by this name."""
-        self._early.setdefault(ref, []).append(report)
-        self._order.append(ref)
-        while len(self._order) > EARLY_MAX:
-            oldest = self._order.popleft()
-            waiting = self._early.get(oldest)
-            if waiting:
-                del waiting[0]
-                if not waiting:
-                    del self._early[oldest]
+    def keep(self, heard: Heard, calls: Iterable[InFlight]) -> None:
+        """Keep one until its action is known by this name, or none of these calls can tell it any more."""
+        behind = tuple(calls)
+        if behind and len(self._early) < EARLY_MAX:
+            self._early.append(Early(heard, behind))
+        else:
+            not_found(heard)
 
-    def early(self, ref: str) -> list[Report]:
+    def early(self, ref: str) -> list[Heard]:
         """Those of an action whose name has just been told, in the order of their arrival."""
-        return self._early.pop(ref, [])
+        found = [early.heard for early in self._early if early.heard.where == ref]
+        if found:
+            self._early = [early for early in self._early if early.heard.where != ref]
+        return found
+
+    def give_up(self) -> None:
+        """Tell who brought a report under a name that no call has told."""
+        if self._early:
+            waiting = [early for early in self._early if not all(call.done for call in early.calls)]
+            over = [early for early in self._early if all(call.done for call in early.calls)]
+            self._early = waiting
+            for early in over:
+                not_found(early.heard)
+
+
+def not_found(heard: Heard) -> None:
+    """Nothing open goes by this name."""
+    if not heard.told.done():
+        heard.told.set_exception(NotFoundError(f"no open action {heard.where!r}"))

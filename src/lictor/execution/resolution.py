@@ -20,7 +20,7 @@ from lictor.runtime.randomness import Randomness
 from .agenda import What
 from .attempts import News
 from .executing import Executing
-from .hearing import Heard, Hearing
+from .hearing import Heard, Hearing, not_found
 from .undoing import Undoing
 from .work import Work
 
@@ -85,7 +85,7 @@ class Resolution:
             next_us = at_us + int((news.wait_s or effector.poll_after_s) * 1e6)
             act(work, ordinal, Event.PEND, ref=news.value, next_us=next_us, settled=settled)
             for early in self.hearing.early(news.value):
-                self.report(work, ordinal, early, at_us)
+                self.hearing.changed(early, changed=self.report(work, ordinal, early.report, at_us))
         elif event == "fail" or (event == "retry" and news.late):
             act(work, ordinal, Event.FAIL, code=news.code, detail=news.detail, settled=settled)
         elif event == "give_back":
@@ -212,11 +212,10 @@ class Resolution:
         if work is not None and 0 <= ordinal < work.total and not work.concluded:
             by = heard.by if heard.by != "world" else None
             self.hearing.changed(heard, changed=self.report(work, ordinal, heard.report, at_us, by=by))
-        elif isinstance(where, str) and executor.attempts.running:
-            self.hearing.keep(where, heard.report)
-            self.hearing.changed(heard, changed=True)
-        elif not heard.told.done():
-            heard.told.set_exception(NotFoundError(f"no open action {where!r}"))
+        elif isinstance(where, str):
+            self.hearing.keep(heard, (call for call in executor.attempts.running if call.what == "perform"))
+        else:
+            not_found(heard)
         return work
 
     def report(
