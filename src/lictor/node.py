@@ -74,7 +74,8 @@ class Node(Submission, Insight):
         self._steady.start(state.at_us)
         now_us = self.clock.wall_us()
         state.finished.clear()
-        self._ids.pass_by(state.at_us)
+        newest = [row.id for row in await self.journal.decisions(port.Filter(limit=1))]
+        self._ids.pass_by(max([*newest, *state.open, *state.quarantine], default=0))
         for effector in self.app.effectors.values():
             if not effector.is_async:
                 self.pipeline.execution.attempts.use_lane(effector.name, self._lanes(effector.name, effector.slots))

@@ -147,8 +147,9 @@ class Submission(Steering):
         """Send a quarantined signal through the door again, as it was or with another payload.
 
         `by` vouches for it: the quality gate of its source is not asked again, except for the ranges of a corrected
-        payload. It keeps its key, or gets one, so that it is submitted once however often it is replayed. It leaves
-        quarantine in the transaction that makes it a decision; while it is still malformed, it stays.
+        payload. It keeps its key, or gets one, so that it is submitted once however often it is replayed; later calls
+        get the original answer. It leaves quarantine in the transaction that makes it a decision; while it is still
+        malformed, it stays.
 
         Args:
             entry: The id of its entry.
@@ -156,10 +157,10 @@ class Submission(Steering):
             payload: JSON text, or a value of the kind's type; None for the payload as it was kept.
 
         Raises:
-            NotFoundError: no such entry is kept; it was replayed or discarded before.
+            NotFoundError: no such entry is kept; it was discarded, or replayed before the node started.
             MalformedError: it was kept only in part and needs a payload.
         """
-        kept = self._kept(entry, by)
+        kept = self.pipeline.inputs.quarantining.find_replayed(entry) or self._kept(entry, by)
         signal = load(kept.signal, None if payload is None else _json(payload))
         if signal.key is None:
             signal = msgspec.structs.replace(signal, key=f"replay:{id_text(entry)}")
@@ -178,7 +179,7 @@ class Submission(Steering):
     def _kept(self, entry: int, by: str) -> Quarantined:
         if not by:
             raise DeniedError("quarantine is emptied by a named person")
-        kept = self.journal.state.quarantine.get(entry)
+        kept = self.pipeline.inputs.quarantining.find(entry)
         if kept is None:
             raise NotFoundError(f"quarantine keeps no entry {entry}", hint="it was replayed or discarded before")
         return kept

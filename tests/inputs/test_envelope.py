@@ -1,12 +1,13 @@
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lictor.errors import MalformedError
 from lictor.inputs.envelope import KEY_MAX, NAME_MAX, fault, presentable
 from lictor.inputs.stored_signal import load, store
-from lictor.errors import MalformedError
 from lictor.records import Signal
 
 GOOD = {"source": "feed", "kind": "Payout", "payload": b'{"account":"a","amount":1}'}
@@ -54,10 +55,8 @@ def test_a_field_that_makes_no_sense_is_said_and_can_be_kept(name, value):
     assert fault(signal)
     assert fault(presentable(signal)) is None or name not in {"source", "tenant", "kind", "key", "position"}
     stored = store(signal)
-    try:
+    with suppress(MalformedError):
         assert fault(load(stored)) is None
-    except MalformedError:
-        pass
 
 
 def test_a_sensible_signal_has_no_fault():
@@ -81,10 +80,12 @@ def test_a_sensible_signal_has_no_fault():
     assert fault(Signal(**GOOD)) is None
 
 
-anything = st.one_of(st.none(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.integers()), st.just(object()))
+anything = st.one_of(
+    st.none(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.integers()), st.just(object())
+)
 
 
-@given(st.fixed_dictionaries({name: anything for name in Signal.__struct_fields__}))
+@given(st.fixed_dictionaries(dict.fromkeys(Signal.__struct_fields__, anything)))
 def test_storing_never_fails_and_what_is_read_back_has_no_fault(fields):
     stored = store(Signal(**fields))
     try:

@@ -16,9 +16,15 @@ from lictor.inputs.limits import DEPTH_MAX, PAYLOAD_BYTES_MAX, read
 from lictor.inputs.numbers import INTEGER_MAX, Numbers
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-INTEGER_MAX - 1, INTEGER_MAX), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)
+    st.none(),
+    st.booleans(),
+    st.integers(-INTEGER_MAX - 1, INTEGER_MAX),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
 )
-content = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4))
+content = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+)
 
 
 @given(content)
@@ -35,7 +41,7 @@ def assume_unicode(value):
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        assume(False)
+        assume(condition=False)
 
 
 @given(st.binary(max_size=200))

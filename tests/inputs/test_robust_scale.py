@@ -25,7 +25,7 @@ def test_distance_is_in_standard_deviations_of_a_normal_sample():
     scale = RobustScale(999)
     for i in range(1, 1000):
         scale.add(sample.inv_cdf(i / 1000))
-    assert NORMAL_CONSISTENCY == pytest.approx(1 / statistics.NormalDist().inv_cdf(0.75))
+    assert pytest.approx(1 / statistics.NormalDist().inv_cdf(0.75)) == NORMAL_CONSISTENCY
     assert scale.distance(100 + 3 * 7) == pytest.approx(3, abs=0.01)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,13 +94,14 @@ class CsvFile:
         """
         name, type_ = kind_of(around.app, self._kind)
         make = self._make(kind=name, row_type=type_)
-        rows = parse(read_lines(self.path, self._encoding), self._delimiter)
-        header = next(rows, None)
-        if header is None:
-            return
-        table = Table(header, make)
-        for row in rows:
-            yield table.signal(row)
+        with closing(read_lines(self.path, self._encoding)) as lines:
+            rows = parse(lines, self._delimiter)
+            header = next(rows, None)
+            if header is None:
+                return
+            table = Table(header, make)
+            for row in rows:
+                yield table.signal(row)
 
 
 def parse(lines: Iterator[Line], delimiter: str) -> Iterator[Row]:

@@ -32,9 +32,14 @@ async def in_order(
     waiting: asyncio.Queue[Waiting[V] | Exception | None] = asyncio.Queue()
 
     async def read() -> None:
-        async for value in values:
-            await room.acquire()
-            waiting.put_nowait((value, offer(value)))
+        source = aiter(values)
+        try:
+            async for value in source:
+                await room.acquire()
+                waiting.put_nowait((value, offer(value)))
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
     reader = asyncio.get_running_loop().create_task(read())
     reader.add_done_callback(lambda _: waiting.put_nowait(None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,10 @@ class JsonLines:
         """
         name, type_ = kind_of(around.app, self._kind)
         make = self._make(kind=name, row_type=type_)
-        for line in read_lines(self.path):
-            if line.text or line.fault:
-                yield self._signal(line, make)
+        with closing(read_lines(self.path)) as lines:
+            for line in lines:
+                if line.text or line.fault:
+                    yield self._signal(line, make)
 
     def _signal(self, line: Line, make: RowSignals) -> Signal | Unreadable:
         payload = line.text.encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     fault: str | None = None
 
 
-def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
+def read_lines(path: Path, encoding: str = "utf-8") -> Generator[Line, None, None]:
     """The lines of a file, from 1. Line ends are LF or CRLF; a byte-order mark is skipped.
 
     Args:

@@ -7,6 +7,7 @@ comparisons a signal. This is soft state: after a restart it is recalled from th
 
 from __future__ import annotations
 
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
@@ -29,6 +30,7 @@ CONTENTS_MAX = 10_000
 #: That many numbers in a row below the last mean that the source has started to count anew.
 RESTART_AFTER = 3
 
+_DIGITS = re.compile("[0-9]{1,18}")
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string", enc_hook=repr).encode
 
 
@@ -242,7 +244,7 @@ def _finite(value: Any) -> float | None:
 def _whole(value: Any) -> int | None:
     if type(value) is int:
         return value
-    return int(value) if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19 else None  # noqa: PLR2004
+    return int(value) if type(value) is str and _DIGITS.fullmatch(value) else None
 
 
 def _within(number: float | Decimal, bounds: Range) -> bool:

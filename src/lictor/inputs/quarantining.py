@@ -6,6 +6,7 @@ entries themselves, so that they survive a restart.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
@@ -20,6 +21,8 @@ from .stored_signal import store
 #: Bytes that all kept entries may have together.
 BYTES_MAX = 64 << 20
 DETAIL_MAX = 500
+#: Replayed entries that are remembered; a restart forgets them.
+REPLAYED_MAX = 1_000
 
 
 class Quarantining:
@@ -34,6 +37,7 @@ class Quarantining:
         self._same: dict[bytes, int] = {}
         self._digests: dict[int, bytes] = {}
         self._verbs: list[Quarantine] = []
+        self._replayed: OrderedDict[int, Quarantined] = OrderedDict()
 
     def recover(self, kept: Mapping[int, Quarantined]) -> None:
         """Take up what the journal keeps; `kept` is its own mapping, which it goes on changing."""
@@ -71,6 +75,17 @@ class Quarantining:
         if entry is not None and id_ in self._sizes:
             self._verbs.append(Quarantine(msgspec.structs.replace(entry, state="replayed", by=by)))
             self.forget(id_)
+            self._replayed[id_] = entry
+            if len(self._replayed) > REPLAYED_MAX:
+                self._replayed.popitem(last=False)
+
+    def find(self, id_: int) -> Quarantined | None:
+        """The entry, while it is kept."""
+        return self._kept.get(id_)
+
+    def find_replayed(self, id_: int) -> Quarantined | None:
+        """The entry, when it was replayed lately: whoever asks for it again gets the answer that it got."""
+        return self._replayed.get(id_)
 
     def forget(self, id_: int) -> None:
         """It is no longer kept."""

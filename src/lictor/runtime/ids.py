@@ -22,9 +22,9 @@ class Ids:
     def __init__(self, after: int = 0) -> None:
         self._last = after
 
-    def pass_by(self, wall_us: int) -> None:
-        """Never give out what was given out up to that time, even if the wall clock was set back since."""
-        self.next(wall_us + 1000)
+    def pass_by(self, known: int) -> None:
+        """Never give out what a journal already has, even if the wall clock was set back."""
+        self._last = max(self._last, known)
 
     def next(self, wall_us: int) -> int:
         """An id above all earlier ones."""
