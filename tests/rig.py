@@ -187,9 +187,9 @@ class Rig:
         await self.on(self.node.start())
         return self.node
 
-    async def on(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run something on the node's machine."""
-        return await self.machine.join(self.machine.spawn(work))
+    async def on(self, work: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> Any:
+        """Run something on the node's machine, or wait for what runs there."""
+        return await self.machine.join(work if isinstance(work, asyncio.Task) else self.machine.spawn(work))
 
     async def restart(self, app: App, **settings: Any) -> Node:
         """Crash, and start again on the same disk."""

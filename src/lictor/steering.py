@@ -97,6 +97,8 @@ class Steering:
         In effect when this returns, and in memory before (I12).
         """
         check_scope(scope)
+        if reduce_only and scope.startswith("effector:"):
+            raise DeclarationError(f"{scope}: an effector is halted or not", hint="reduce a kind, source or tenant")
         mode = "reduce_only" if reduce_only else "halted"
         halt = Halt(scope=scope, mode=mode, at_us=self.clock.wall_us(), by=by, reason=reason)
         self.journal.state.halts[scope] = halt

@@ -303,8 +303,10 @@ def test_a_plan_goes_on_after_a_restart_where_it_was():
 )
 def test_what_is_no_plan_refuses_the_decision_and_breaks_nothing(plan):
     async def main(rig):
-        plans = [plan, lambda transfer, payout: transfer.action("good", 1)]
-        node = await rig.start(payouts(rig.world, plan=lambda transfer, payout: plans.pop(0)(transfer, payout)))
+        def first_bad(transfer, payout):
+            return plan(transfer, payout) if payout.account == "a" else transfer.action("good", 1)
+
+        node = await rig.start(payouts(rig.world, plan=first_bad))
         verdict = (await rig.submit(Payout("a"))).verdict
         assert (verdict.result, verdict.code) == ("refused", "PLAN_FAILED")
         assert verdict.rulings[-1].seen["error"]
@@ -323,7 +325,7 @@ def test_all_or_compensate_needs_compensate():
         @app.effector(idempotent=True, timeout_s=5)
         async def act(call) -> None: ...
 
-        app.plan(Payout)(lambda payout: all_or_compensate(act.action(), act.action()))
+        app.plan(Payout)(lambda _: all_or_compensate(act.action(), act.action()))
         await rig.start(app)
         verdict = (await rig.submit(Payout("a"))).verdict
         assert verdict.code == "PLAN_FAILED"

@@ -97,7 +97,7 @@ class Attempts:
         clock: Clock,
         tell: Callable[[News], None],
         freed: Callable[[str, float], None],
-        may_begin: Callable[[Work, str], bool],
+        may_begin: Callable[[Work, int, str], bool],
     ) -> None:
         self._clock = clock
         self._tell = tell
@@ -139,7 +139,7 @@ class Attempts:
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector
         try:
-            if not self._may_begin(work, effector.name):
+            if not self._may_begin(work, attempt.ordinal, effector.name):
                 self._told(attempt, "give_back")
                 return
             self._assert_admitted(work)

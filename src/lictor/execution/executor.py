@@ -246,19 +246,19 @@ class Executor:
         if plan is None:
             return
         effector = self.app.effectors[plan.actions[ordinal].effector]
-        action = work.open.actions[ordinal]
-        if action.attempts == 1:
-            self.lanes[effector.name].pool.deposit()
-        self.attempts.begin(work, ordinal, action.fence, effector)
+        self.attempts.begin(work, ordinal, work.open.actions[ordinal].fence, effector)
 
-    def _may_begin(self, work: Work, effector: str) -> bool:
+    def _may_begin(self, work: Work, ordinal: int, effector: str) -> bool:
         """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
         decision = work.open.decision
         if self._state is not None and halted(self._state, decision, effector) is not None:
             return False
         now_us = self.clock.wall_us()
         lease = work.open.lease_until_us
-        return now_us < decision.deadline_us and (lease is None or now_us < lease)
+        may = now_us < decision.deadline_us and (lease is None or now_us < lease)
+        if may and work.open.actions[ordinal].attempts == 1:
+            self.lanes[effector].pool.deposit()
+        return may
 
     def halted(self, work: Work) -> bool:
         """Whether a halt forbids this decision's starts; it stays away from the queues until the halt is lifted."""

@@ -45,6 +45,8 @@ class OpenAction(msgspec.Struct, eq=False, gc=False):
         """Fold one event into the action."""
         self.state = act(self.state, news.event).to
         self.event = news.event
+        if news.event == "give_back":
+            self.attempts -= 1  # nothing had begun
         self.code = news.code
         self.next_us = news.next_us
         if news.detail is not None:
