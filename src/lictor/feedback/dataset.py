@@ -118,21 +118,21 @@ class Known:
 async def rows(
     journal: Journal, *, kind: str | None = None, redact: Redact | None = None, until: int | None = None
 ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Each decision, of one kind or all, as it was at position `until`: position of its last fact, and the row."""
+    """Each decision, of one kind or all, as it was at position `until`: how far history was read, and the row."""
     known = Known()
     waiting: dict[int, dict[str, Any]] = {}
-    seen = 0
+    seen = last = 0
     async with aclosing(journal.scan()) as facts:  # type: ignore[type-var]
         async for fact in facts:
             if until is not None and fact.seq > until:
                 break
-            seen += 1
+            seen, last = seen + 1, fact.seq
             if seen % _BREATH == 0:
                 await asyncio.sleep(0)
             for row in _folded(fact.verb, fact.at_us, known, waiting, kind):
                 yield fact.seq, _shown(row, redact)
     for row in waiting.values():
-        yield until or 0, _shown(row, redact)
+        yield last, _shown(row, redact)
 
 
 def _folded(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
@@ -90,8 +91,8 @@ async def export(
     else:
         sink = LinesSink(part)
     try:
-        count, without = await _pour(journal, sink, kind, redact, until, group)
-        sink.close()
+        with closing(sink):
+            count, without = await _pour(journal, sink, kind, redact, until, group)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
