@@ -10,6 +10,8 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
@@ -302,11 +304,21 @@ class App(Declared):
         return made
 
 
+@lru_cache(maxsize=4_096)
+def source_text(code: CodeType | None) -> str | None:
+    """What a function was written as; None where nobody knows. Looked up once, however often an App is built."""
+    if code is None:
+        return None
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return None
+
+
 def source_digest(check: GateFunction | Callable[..., Any], parameters: dict[str, Any] | None = None) -> str:
     """The version of a gate: a digest of its source text, its defaults and its parameters."""
-    try:
-        text = inspect.getsource(check)
-    except (OSError, TypeError):
+    text = source_text(getattr(inspect.unwrap(check), "__code__", None))
+    if text is None:
         text = getattr(getattr(check, "__code__", None), "co_code", b"").hex() or repr(type(check))
     facts = [
         text,

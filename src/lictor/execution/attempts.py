@@ -203,7 +203,8 @@ class Attempts:
         """Call a sync function, unless its time-out or a halt came while it stood in its lane: then nothing begins."""
         if attempt.told or not self._may_begin(attempt.work, attempt.effector.name):
             raise NotBegun
-        return attempt.effector.perform(attempt.call, *args, **kwargs)
+        perform: Any = attempt.effector.perform
+        return perform(attempt.call, *args, **kwargs)
 
     def _told(
         self,
@@ -299,7 +300,8 @@ class Attempts:
             attempt.told = True
             settled = tuple(attempt.call.settled)
             said = msgspec.structs.replace(answer, value=storable(answer.value))
-            self._tell(News(attempt.work, attempt.ordinal, attempt.fence, "report", settled=settled, report=said))
+            work, ordinal, fence, what = attempt.work, attempt.ordinal, attempt.fence, attempt.what
+            self._tell(News(work, ordinal, fence, "report", settled=settled, report=said, detail=what))
         else:
             self._told(attempt, "no_answer", detail=attempt.what)
 

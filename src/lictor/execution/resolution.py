@@ -67,6 +67,8 @@ class Resolution:
             return  # I9: a superseded attempt
         if event == "report" and news.report is not None:
             self.report(work, ordinal, news.report, at_us, self._settled(work, news.settled, at_us))
+            if news.detail == "reconcile" and state in _UNKNOWN and work.state(ordinal) == state:
+                self._ask_later(work, ordinal, at_us)  # it was no final one, or known
         elif event == "no_answer":
             self._no_answer(work, ordinal, news, at_us)
         elif state == ActionState.STARTED or (news.late and state == ActionState.IN_DOUBT):
