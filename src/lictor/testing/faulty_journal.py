@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 from lictor.errors import JournalIOError
 from lictor.journal import port
@@ -44,6 +43,8 @@ class FaultyJournal:
         seen: int,
     ) -> None:
         self.inner = inner
+        self.durability = inner.durability
+        self.state = inner.state
         self._loop = loop
         self._machine = machine
         self._faults = faults
@@ -53,19 +54,9 @@ class FaultyJournal:
         #: No write is half done: the state is that of the last commit.
         self.whole = False
 
-    @property
-    def durability(self) -> str:
-        """What an acknowledgement survives here."""
-        return self.inner.durability
-
-    @property
-    def state(self) -> State:
-        """Current state as of the last batch."""
-        return self.inner.state
-
     async def open(self, at_us: int) -> State:
         self._crash("crash before", ["open"])
-        state = await self.inner.open(at_us)
+        self.state = state = await self.inner.open(at_us)
         await self.show()
         self.whole = True
         self._crash("crash between", ["open"])
@@ -134,10 +125,6 @@ class FaultyJournal:
 
     def scan(self, after: int = 0) -> AsyncIterator[port.HistoryRow]:
         return self.inner.scan(after)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
 
 def name_of(verb: port.Verb, state: State) -> str:
     """How history calls the fact that this verb asks for."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -105,7 +106,7 @@ class Invariants:
             ("signals wait", len(pipeline.inputs), settings.waiting_max),
             ("decisions are open", pipeline.execution.backlog, settings.backlog_max),
         ):
-            self._guard(lambda what=what, count=count, most=most: expect("I17", count <= most, f"{count} {what}"))
+            self._guard(partial(expect, "I17", count <= most, f"{count} {what}"))
 
     # -- what callers were told -----------------------------------------------------------------------------------
 
@@ -160,8 +161,7 @@ class Invariants:
 
     def reported(self, ref: str, report: str) -> None:
         """The engine has acknowledged a report from the world."""
-        known = any(name == report for told in self.ledger.told.values() for _, name in told.reports)
-        self._guard(lambda: expect("I6", known, f"report {report} of {ref} was acknowledged and is not recorded"))
+        self._guard(lambda: expect("I6", report in self.ledger.reports, f"report {report} of {ref} was acknowledged and is not recorded"))
 
     # -- at restart and at rest -----------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Told:
     root: int
     admitted: bool = False
     started: bool = False
+    started_us: int = 0
     end: str | None = None
     outcome: Outcome | None = None
     plan: Plan | None = None
@@ -78,6 +79,8 @@ class Ledger:
         self.told: dict[int, Told] = {}
         self.open: dict[int, Told] = {}
         self.keys: dict[tuple[str, str, str], int] = {}
+        #: Ids of all reports that were recorded.
+        self.reports: set[str] = set()
         self.halts: dict[str, str] = {}
         self.escrow = Escrow()
         self.adjustments: dict[tuple[str, str], Any] = {}
@@ -222,7 +225,7 @@ class Ledger:
         decision, plan = told.decision, told.plan
         expect("I1", told.admitted and plan is not None, f"{told} starts without an admitted verdict")
         expect("I5", at_us < decision.deadline_us, f"{told} starts at {at_us}, past {decision.deadline_us}")
-        told.started = True
+        told.started, told.started_us = True, told.started_us or at_us
         lane = self.lane_of(decision)
         if lane is not None:
             first = next(iter(self.lanes[lane]))
@@ -247,6 +250,7 @@ class Ledger:
                 seen = (news.ordinal, news.report)
                 expect("I9", seen not in told.reports, f"{told}: report {news.report} counts twice")
                 told.reports.add(seen)
+                self.reports.add(news.report)
             if news.event != "report":
                 step.running, step.in_doubt = False, news.event == "doubt"
             if news.event == "give_back":

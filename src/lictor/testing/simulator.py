@@ -17,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -112,6 +113,7 @@ class Simulation:
         self.arrived = self.invariants.arrived
         self.returned = self.invariants.returned
         self.invariants.now_us = self._honest_us
+        self.world.heard = self.invariants.ledger.reports
         self._machine: Machine | None = None
         self._up = asyncio.Event()
         self._started = (EPOCH_US, 0.0)
@@ -192,7 +194,7 @@ class Simulation:
             machine.spawn(self._incarnation(machine, before))
             if self.faults.strikes("crash at await", "await") and self.crashes < CRASHES_MAX:
                 steps = self.loop.steps + self.faults.steps("crash at await", CRASH_STEPS_MEAN)
-                self.loop.at_step(steps, lambda machine=machine: self._crash(machine))
+                self.loop.at_step(steps, partial(self._crash, machine))
             while machine.alive and not (self.node is not None and self.node.failure is not None):
                 await asyncio.sleep(0.25)
             self._up.clear()
@@ -287,7 +289,6 @@ class Simulation:
 
     async def _send(self, ref: str, report: Report) -> None:
         """A party sends a report until it is acknowledged, or nobody has known its order for long."""
-        order = next(o for p in self.world.parties.values() for o in p.orders.values() if o.ref == ref)
         for attempt in range(60):
             try:
                 news = await self.call(lambda node: node.resolve(ref, report))
@@ -299,7 +300,6 @@ class Simulation:
                 continue
             if news:
                 self.invariants.reported(ref, report.id)
-            order.heard(report)
             return
 
     # -- the end --------------------------------------------------------------------------------------------------

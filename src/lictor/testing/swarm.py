@@ -42,6 +42,7 @@ class Swarm:
         self.handles: list[Handle] = []
         self.known: list[tuple[Any, dict[str, Any]]] = []
         self.busy = True
+        self._apps: dict[int, App] = {}
 
     @property
     def drawn(self) -> dict[str, Any]:
@@ -49,7 +50,10 @@ class Swarm:
         return {"features": sorted(self.features.on), "signals": self.signals, "settings": str(self.settings)}
 
     def app(self, world: World, incarnation: int) -> App:
-        return build(world, self.features, incarnation)
+        deploy = incarnation % 3 if "policy changes" in self.features else 0
+        if deploy not in self._apps:
+            self._apps[deploy] = build(world, self.features, deploy)
+        return self._apps[deploy]
 
     # -- while faults strike --------------------------------------------------------------------------------------
 
@@ -84,11 +88,11 @@ class Swarm:
     def _signal(self, source: str, number: int) -> tuple[Any, dict[str, Any]]:
         draw, has = self.random, self.features
         if self.known and draw.random() < 0.25:
-            value, options = draw.choice(self.known)
+            known, earlier_options = draw.choice(self.known)
             if "duplicates" in has and draw.random() < 0.6:
-                return value, options
+                return known, earlier_options
             if "reused keys" in has:
-                return type(value)(value.account, value.amount + 1, note=number), options
+                return type(known)(known.account, known.amount + 1, note=number), earlier_options
         value = self._value(number)
         options: dict[str, Any] = {"source": source, "tenant": draw.choice("abc") if "tenants" in has else "a"}
         if not ("unkeyed" in has and draw.random() < 0.3):
@@ -193,14 +197,18 @@ class Swarm:
 
     @staticmethod
     def _in_doubt(sim: Simulation) -> list[tuple[int, int, str]]:
-        """Decision, ordinal and effector of what nobody but a person can find out."""
-        effectors = sim.invariants.app.effectors
-        return [
-            (id_, ordinal, told.plan.actions[ordinal].effector)
-            for id_, told in sim.invariants.ledger.open.items()
-            for ordinal, step in enumerate(told.steps)
-            if step.in_doubt and told.plan and effectors[told.plan.actions[ordinal].effector].asks is None
-        ]
+        """Decision, ordinal and effector of what nobody but a person can find out, or the node has asked for in vain."""
+        effectors, now_us = sim.invariants.app.effectors, sim.invariants.now_us()
+        found = []
+        for id_, told in sim.invariants.ledger.open.items():
+            for ordinal, step in enumerate(told.steps):
+                effector = told.plan.actions[ordinal].effector if told.plan else ""
+                if step.in_doubt and (
+                    effectors[effector].asks is None
+                    or now_us - told.started_us > effectors[effector].resolve_within_s * 1e6
+                ):
+                    found.append((id_, ordinal, effector))
+        return found
 
     @staticmethod
     async def _resolve(sim: Simulation, decision: int, ordinal: int, report: Any) -> None:
@@ -249,4 +257,8 @@ class Swarm:
 
     async def afterwards(self, sim: Simulation) -> None:
         for scope in list(sim.invariants.ledger.halts):
-            await sim.call(lambda node, scope=scope: node.resume(scope, by="ben"))
+            await self._resume(sim, scope)
+
+    @staticmethod
+    async def _resume(sim: Simulation, scope: str) -> None:
+        await sim.call(lambda node: node.resume(scope, by="ben"))

@@ -10,7 +10,7 @@ Reads: the loop's time, the faults of the seed. Writes: its own log of arrivals,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -84,6 +84,8 @@ class World:
         self.watcher = watcher
         self.random = loop.streams.of("world")
         self.parties: dict[str, Party] = {}
+        #: Reports that the engine has recorded: a party that is asked goes on after them.
+        self.heard: Container[str] = frozenset()
         #: How a party sends a report to the node on its own: (ref, report) -> delivered.
         self.deliver: Callable[[str, Report], None] = lambda _ref, _report: None
 
@@ -326,13 +328,10 @@ class Order:
         if world.strikes("report twice", self._party.name):
             world.deliver(self.ref, report)
 
-    def heard(self, report: Report) -> None:
-        """The engine has acknowledged a report."""
-        if report in self._unheard:
-            self._unheard.remove(report)
-
     def report(self) -> Report | None:
-        """The oldest report that was not heard, or the last; None while there is nothing new."""
+        """The oldest report that the engine has not recorded; None while there is nothing new."""
+        heard = self._party.world.heard
+        self._unheard = [report for report in self._unheard if report.id not in heard]
         return self._unheard[0] if self._unheard else self._end
 
     def stop(self) -> Report | None:
