@@ -15,7 +15,7 @@ from lictor.inputs.intake import Intake
 from lictor.journal.port import Journal
 from lictor.monitoring.monitor import Monitor
 from lictor.pipeline import Pipeline
-from lictor.runtime.clock import Clock
+from lictor.runtime.clock import SteadyClock
 from lictor.runtime.ids import Ids
 from lictor.runtime.randomness import Randomness
 from lictor.validation.validator import Validator
@@ -25,7 +25,7 @@ def assemble(
     app: Declared,
     journal: Journal,
     settings: Settings,
-    clock: Clock,
+    clock: SteadyClock,
     randomness: Randomness,
     ids: Ids,
     *,
@@ -48,7 +48,13 @@ def assemble(
     validation.adjustments = feedback.adjustments
     execution = Executor(app, clock, randomness, wake, backlog_max=settings.backlog_max, value_of=decisions.value)
     inputs = Intake(
-        app, ids, settings.waiting_max, settings.shed_every_s, settings.quarantine_max, feedback.quality
+        app,
+        ids,
+        settings.waiting_max,
+        settings.shed_every_s,
+        settings.quarantine_max,
+        feedback.quality,
+        clock.outside.wall_us,
     )
     return Pipeline(
         journal,

@@ -57,7 +57,7 @@ class Node(Submission, Insight):
             app,
             self.journal,
             self.settings,
-            self.clock,
+            self._steady,
             self.randomness,
             self._ids,
             wake=self.wake,

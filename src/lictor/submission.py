@@ -20,7 +20,7 @@ from lictor.inputs.stored_signal import load
 from lictor.journal import port
 from lictor.pipeline import Pipeline
 from lictor.records import Quarantined, Signal
-from lictor.runtime.clock import Clock
+from lictor.runtime.clock import Clock, SteadyClock
 from lictor.runtime.ids import id_text
 from lictor.steering import Steering
 
@@ -30,6 +30,7 @@ class Submission(Steering):
 
     app: App
     clock: Clock
+    _steady: SteadyClock
     settings: Settings
     journal: port.Journal
     pipeline: Pipeline
@@ -130,7 +131,7 @@ class Submission(Steering):
         """
         if isinstance(source, PullSource):
             signals: AsyncIterable[Signal | Unreadable] = source.signals(
-                Surroundings(self.app, self.clock, self.journal)
+                Surroundings(self.app, self._steady.outside, self.journal)
             )
         else:
             signals = source

@@ -17,7 +17,8 @@ def reasons(gate: SourceQuality, *contents, **fields):
     found = []
     for i, content in enumerate(contents):
         signal = Signal(source="feed", kind="Payout", payload=b"", **fields)
-        finding = gate.judge(signal, content, NOW_US + i * 1_000_000)
+        now_us = NOW_US + i * 1_000_000
+        finding = gate.judge(signal, content, now_us, now_us)
         found.append(finding.reason if finding else None)
     return found
 
@@ -119,7 +120,7 @@ def test_the_memory_of_contents_is_bounded():
 def test_all_findings_are_told_and_the_first_gives_the_reason():
     gate = SourceQuality(Quality(max_age_s=1, ranges={"amount": Range(high=5)}, sequence="number"))
     signal = Signal(source="feed", kind="Payout", sent_us=NOW_US - 9_000_000)
-    finding = gate.judge(signal, {"amount": 9, "number": 3}, NOW_US)
+    finding = gate.judge(signal, {"amount": 9, "number": 3}, NOW_US, NOW_US)
     assert finding.reason == Reason.STALE
     assert "sent 9.000 s ago" in finding.detail
     assert "amount=9" in finding.detail
@@ -214,3 +215,14 @@ def test_gates_know_after_a_restart_what_they_had_seen():
 
     assert simulate(before) == "QUARANTINED"
     assert simulate(after) == ["outlier", "gap", "order", None]
+
+
+def test_freshness_is_held_against_the_clock_as_it_is_set_now():
+    app, _ = payouts(Quality(max_age_s=5, max_ahead_s=5))
+
+    async def main(clock):
+        async with node_on(app, clock) as node:
+            clock.jump(3600)  # it was an hour late, and has been corrected
+            return await node.submit(Payout("a", 1), source="feed", sent_us=clock.wall_us())
+
+    assert simulate(main).admitted

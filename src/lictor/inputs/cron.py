@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Literal
 
 from lictor.errors import DeclarationError
@@ -82,18 +81,14 @@ class Cron:
         clock = around.clock
         start = await self._last(around.journal) or self._since or _now(clock)
         ticks = self.schedule.after(start)
-        for tick in ticks:
-            await _until(tick, clock)
-            due, now = tick, _now(clock)
-            if self._catch_up != "all":
-                for later in ticks:
-                    if later > now:
-                        ticks = chain([later], ticks)
-                        break
-                    due = later
-            if self._catch_up == "skip" and (now - due).total_seconds() > self._late_max_s:
-                continue
-            yield self._signal(due, around)
+        coming = next(ticks)  # there is always another: the schedule has been tried when it was declared
+        while True:
+            await _until(coming, clock)
+            due, coming, now = coming, next(ticks), _now(clock)
+            while self._catch_up != "all" and coming <= now:
+                due, coming = coming, next(ticks)
+            if self._catch_up != "skip" or (now - due).total_seconds() <= self._late_max_s:
+                yield self._signal(due, around)
 
     def _signal(self, tick: datetime, around: Surroundings) -> Signal:
         value = self._make(tick.astimezone(self.schedule.zone))

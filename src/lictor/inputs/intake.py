@@ -48,9 +48,12 @@ class Intake:
         shed_every_s: float,
         quarantine_max: int,
         note: Note,
+        outside_us: Callable[[], int],
     ) -> None:
         self._app = app
         self._note = note
+        #: The wall clock as it is set now: what signals say of their time is held against it.
+        self._outside_us = outside_us
         self._waiting: list[Entry] = []
         self._taken: list[Entry] = []
         self._look_again = _UNANSWERED_MIN
@@ -152,7 +155,7 @@ class Intake:
         """What the source's gate finds. A person vouches for a replay; of a corrected one only ranges are judged."""
         if entry.replay is not None:
             return gate.content_finding(content) if entry.replay.corrected else None
-        finding = gate.judge(signal, content, now_us)
+        finding = gate.judge(signal, content, now_us, self._outside_us())
         if finding is None or signal.key is None or not self._decided_before(signal, signal.key):
             return finding
         return None  # a retry, perhaps a late one: the journal has its answer (I10)

@@ -56,16 +56,17 @@ class SourceQuality:
         self._streams: OrderedDict[str, Stream] = OrderedDict()
         self._recent: OrderedDict[bytes, tuple[int, str | None]] = OrderedDict()
 
-    def judge(self, signal: Signal, content: Any, now_us: int) -> Finding | None:
+    def judge(self, signal: Signal, content: Any, now_us: int, outside_us: int) -> Finding | None:
         """A finding, or None for a good signal; the first of several gives its reason, all are in the detail.
 
         Args:
             signal: The signal.
             content: Its payload as plain data, or as a value of the kind's type.
-            now_us: The wall clock.
+            now_us: The node's own time.
+            outside_us: The wall clock as it is set now, which is what other machines go by.
         """
         quality, read = self.quality, _reader(content)
-        findings = self._timely(signal, now_us)
+        findings = self._timely(signal, outside_us)
         out_of_range = self.out_of_range(read)
         findings += out_of_range
         if quality.sequence is not None or quality.outliers:
@@ -101,12 +102,12 @@ class SourceQuality:
 
     # -- each check -----------------------------------------------------------------------------------------------
 
-    def _timely(self, signal: Signal, now_us: int) -> list[Finding]:
+    def _timely(self, signal: Signal, outside_us: int) -> list[Finding]:
         if self.quality.max_age_s is None:
             return []
         if signal.sent_us is None:
             return [found(Reason.STALE, "it does not say when it was sent")]
-        age_s = (now_us - signal.sent_us) / 1e6
+        age_s = (outside_us - signal.sent_us) / 1e6
         if age_s > self.quality.max_age_s:
             return [found(Reason.STALE, f"sent {age_s:.3f} s ago; at most {self.quality.max_age_s:g} s")]
         if -age_s > self.quality.max_ahead_s:

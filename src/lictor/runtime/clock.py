@@ -64,6 +64,11 @@ class SteadyClock:
         self._clock = clock
         self.start(0)
 
+    @property
+    def outside(self) -> Clock:
+        """The clock as it is set now: what the times that others wrote, and schedules, are held against."""
+        return self._clock
+
     def start(self, recorded_us: int) -> None:
         """Read the wall clock anew; never before what was recorded."""
         now_us = max(self._clock.wall_us(), recorded_us)
