@@ -174,9 +174,12 @@ class Session:
         await self.node.resume(f"source:{source}", by=by, reason="executions looked at")
 
     def _market(self, snapshot: Snapshot, prints: list[Print]) -> None:
+        if snapshot.time_us < self.tape.time_us:
+            return  # the clock has not begun to run: this is from before what is known
         self.tape.feed(snapshot, prints)
         self._tasks.start(self._refresh(self.means.market))
-        self.watch.market(snapshot)
+        if self.trading:
+            self.watch.market(snapshot)
         for proposal in seen(self.deciders, snapshot, prints):
             if self.trading:
                 self._tasks.start(self._decide(proposal))

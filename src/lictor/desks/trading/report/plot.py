@@ -146,7 +146,7 @@ def span(values: Iterable[float], *, zero: bool = False, pad: float = 0.06) -> t
     low, high = min(found), max(found)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    air = (high - low) * pad or 0.5
+    air = (high - low) * pad if high > low else 0.5
     return (low if zero and low == 0.0 else low - air), (high if zero and high == 0.0 else high + air)
 
 
