@@ -1,4 +1,4 @@
-"""Halts: nothing starts in their scope once they are confirmed (I12), what ran goes on, and a restart changes nothing."""
+"""Halts: nothing starts in their scope once confirmed (I12), what ran goes on, and a restart changes nothing."""
 
 import pytest
 from tests.rig import Payout, payouts, simulate

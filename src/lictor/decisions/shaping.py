@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,8 +20,6 @@ from lictor.records import Decision, Priority, Signal
 
 #: Larger payloads are malformed; put the bulk elsewhere and name it.
 PAYLOAD_BYTES_MAX = 1 << 20
-#: Ten years; later deadlines are mistakes of unit.
-EXPIRES_S_MAX = 10 * 365 * 86_400
 
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 
@@ -66,31 +63,6 @@ class Shaping:
         return self.shapers[decision.kind].value(decision)
 
 
-def check_signal(signal: Signal) -> None:
-    """Refuse what is not of the type that its field says: such a decision could be stored and not read again.
-
-    Raises:
-        MalformedError: what is wrong.
-    """
-    values = _values(signal)
-    types = tuple(map(type, values))
-    if types not in _GOOD:
-        for (name, allowed), value in zip(_FIELDS, values, strict=True):
-            if type(value) not in allowed:
-                raise MalformedError(f"{name}={value!r} is a {type(value).__name__}")
-        _GOOD.add(types)  # there are few: the table below bounds them
-    confidence, expires_in_s = signal.confidence, signal.expires_in_s
-    if confidence is not None and not 0.0 <= confidence <= 1.0:
-        raise MalformedError(f"confidence={confidence} is no probability")
-    if expires_in_s is not None and not -EXPIRES_S_MAX <= expires_in_s <= EXPIRES_S_MAX:
-        raise MalformedError(f"expires_in_s={expires_in_s} is no time", hint=f"at most {EXPIRES_S_MAX}")
-    if signal.expects is not None:
-        try:
-            _encode(signal.expects)
-        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
-            raise MalformedError(f"expects: {error}") from error
-
-
 def check_size(payload: bytes) -> None:
     """Refuse bulk.
 
@@ -99,28 +71,6 @@ def check_size(payload: bytes) -> None:
     """
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise MalformedError(f"the payload has {len(payload)} bytes", hint=f"at most {PAYLOAD_BYTES_MAX}")
-
-
-_NONE = type(None)
-_OPTIONAL_TEXT: frozenset[type] = frozenset({str, _NONE})
-_OPTIONAL_INT: frozenset[type] = frozenset({int, Priority, _NONE})
-_OPTIONAL_FLOAT: frozenset[type] = frozenset({float, int, _NONE})
-_FIELDS: tuple[tuple[str, frozenset[type]], ...] = (
-    ("source", frozenset({str})),
-    ("tenant", frozenset({str})),
-    ("key", _OPTIONAL_TEXT),
-    ("priority", _OPTIONAL_INT),
-    ("deadline_us", _OPTIONAL_INT),
-    ("not_before_us", _OPTIONAL_INT),
-    ("parent", _OPTIONAL_INT),
-    ("supersedes", _OPTIONAL_INT),
-    ("expires_in_s", _OPTIONAL_FLOAT),
-    ("confidence", _OPTIONAL_FLOAT),
-    ("expects", frozenset({dict, _NONE})),
-)
-_values = attrgetter(*(name for name, _ in _FIELDS))
-#: Types of all fields of signals that were good, so that the next of the same shape costs one look-up.
-_GOOD: set[tuple[type, ...]] = set()
 
 
 class Shaper:
@@ -139,7 +89,6 @@ class Shaper:
         Raises:
             MalformedError: the payload does not fit the type, is too large, or a field of the signal makes no sense.
         """
-        check_signal(signal)
         payload, value = self._content(signal)
         kind = self.kind
         expires_in_s = kind.expires_in_s if signal.expires_in_s is None else signal.expires_in_s

@@ -185,7 +185,10 @@ class Executor:
         for name, ordinals in work.ready.items():
             if ordinals and name not in work.queued:
                 work.queued.add(name)
-                self.lanes[name].ready.push(work, priority, decision.tenant, decision.deadline_us)
+                lane = self.lanes[name]
+                lane.ready.push(work, priority, decision.tenant, decision.deadline_us)
+                if lane.free:
+                    self.wake()
 
     def starts(self, at_us: int) -> Start | None:
         """What starts in this tick: one verb for all of it."""

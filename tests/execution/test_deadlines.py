@@ -1,0 +1,175 @@
+"""Nothing starts past its deadline (I5); what cannot be done in time is shed at once; queues are bounded (I17)."""
+
+import pytest
+from tests.rig import Payout, payouts, simulate
+
+
+def test_queued_work_expires_at_its_deadline_and_releases_its_key():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, kind={"order_by": "account", "expires_in_s": 600}))
+        rig.world.says("blocker", 9)
+        await rig.submit(Payout("blocker"))
+        handle = await rig.submit(Payout("a", 1), expires_in_s=3)
+        behind = await rig.submit(Payout("a", 2))
+        outcome = await rig.on(handle.outcome())
+        assert (outcome.result, outcome.code, outcome.attempts) == ("expired", "DISPLACED", 0)
+        assert rig.loop.time() == pytest.approx(3, abs=0.01)
+        assert (await rig.on(behind.outcome())).result == "succeeded"
+        assert [a.amount for a in rig.world.arrivals] == [1, 2]
+
+    simulate(main)
+
+
+def test_what_waits_for_its_key_and_not_for_a_slot_was_not_displaced():
+    async def main(rig):
+        await rig.start(payouts(rig.world, kind={"order_by": "account", "expires_in_s": 600}))
+        rig.world.says("a", 9)
+        await rig.submit(Payout("a", 1))
+        outcome = await rig.outcome(Payout("a", 2), expires_in_s=3)
+        assert (outcome.result, outcome.code) == ("expired", "EXPIRED")
+
+    simulate(main)
+
+
+def test_a_retry_that_finds_no_slot_before_the_deadline_expires():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, retry_base_s=1, retry_max_s=1, kind={"expires_in_s": 600}))
+        rig.world.says("a", "retry")
+        rig.world.says("blocker", 9, 9, 9)
+        handle = await rig.submit(Payout("a"), expires_in_s=5)
+        await rig.settle(0)
+        await rig.on(rig.node.submit_many([Payout("blocker")] * 3))
+        outcome = await rig.on(handle.outcome())
+        assert outcome.result == "expired"
+        assert rig.loop.time() == pytest.approx(5, abs=0.01)
+
+    simulate(main)
+
+
+def test_what_an_expired_deadline_leaves_of_a_plan_ends_with_it():
+    async def main(rig):
+        def chain(transfer, payout):
+            one = transfer.action("one", 1)
+            return [one, transfer.action("two", 1).after(one)]
+
+        await rig.start(payouts(rig.world, plan=chain, kind={"expires_in_s": 3}))
+        rig.world.says("one", 5)
+        outcome = await rig.outcome(Payout("a"))
+        assert outcome.result == "expired"
+        assert outcome.value[0].startswith("receipt")
+        assert rig.world.order() == ["one"]
+
+    simulate(main)
+
+
+def test_the_deadline_is_the_sources_where_it_gives_one():
+    async def main(rig):
+        await rig.start(payouts(rig.world, kind={"expires_in_s": 60}))
+        now_us = rig.clock.wall_us()
+        by_kind = await rig.submit(Payout("a"))
+        by_seconds = await rig.submit(Payout("a"), expires_in_s=5)
+        by_time = await rig.submit(Payout("a"), deadline_us=now_us + 7_000_000)
+        earlier = await rig.submit(Payout("a"), deadline_us=now_us + 7_000_000, expires_in_s=5)
+        lefts = [round((h.decision.deadline_us - now_us) / 1e6) for h in (by_kind, by_seconds, by_time, earlier)]
+        assert lefts == [60, 5, 7, 5]
+        assert (await rig.submit(Payout("a"), deadline_us=now_us)).verdict.code == "EXPIRED"
+
+    simulate(main)
+
+
+def test_work_that_cannot_be_done_in_time_is_shed_at_once():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, kind={"expires_in_s": 600}))
+        for n in range(60):
+            rig.world.says(f"a{n}", 1)
+        for n in range(3):
+            await rig.outcome(Payout(f"a{n}"))  # how long a call takes is known now
+        await rig.on(rig.node.submit_many([Payout(f"a{n}") for n in range(3, 33)]))
+        handle = await rig.submit(Payout("late"), expires_in_s=10, key="k")
+        assert (handle.verdict.result, handle.verdict.code) == ("shed", "INFEASIBLE")
+        assert handle.verdict.retry_after_s > 10
+        assert handle.verdict.rulings[-1].seen["wait_s"] > 10
+        assert handle.id is None
+        again = await rig.submit(Payout("late"), expires_in_s=500, key="k")  # a shed answer binds no key
+        assert again.admitted
+
+    simulate(main)
+
+
+def test_what_arrives_in_one_turn_counts_against_what_comes_after_it_in_that_turn():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, kind={"expires_in_s": 10}))
+        rig.world.says("first", 1)
+        await rig.outcome(Payout("first"))
+        handles = await rig.on(rig.node.submit_many([Payout(f"a{n}") for n in range(100)]))
+        results = [handle.verdict.result for handle in handles]
+        assert 5 <= results.count("admitted") <= 12
+        assert {h.verdict.code for h in handles if not h.admitted} == {"INFEASIBLE"}
+
+    simulate(main)
+
+
+def test_the_backlog_is_bounded_within_one_turn_too():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1), backlog_max=10)
+        rig.world.says("a", 5)
+        await rig.submit(Payout("a"))
+        handles = await rig.on(rig.node.submit_many([Payout(f"a{n}") for n in range(50)]))
+        assert sum(handle.admitted for handle in handles) == 9
+        shed = [handle.verdict for handle in handles if not handle.admitted]
+        assert {(v.result, v.code) for v in shed} == {("shed", "OVERLOADED")}
+        assert all(v.retry_after_s > 0 for v in shed)
+
+    simulate(main)
+
+
+def test_what_waits_for_a_turn_is_bounded():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world), waiting_max=5)
+
+        async def burst():
+            import asyncio
+
+            return await asyncio.gather(*(node.submit(Payout(f"a{n}")) for n in range(20)))
+
+        handles = await rig.on(burst())
+        shed = [h.verdict for h in handles if h.verdict.result == "shed"]
+        assert shed
+        assert {v.code for v in shed} == {"OVERLOADED"}
+        assert all(v.retry_after_s for v in shed)
+        assert any(h.admitted for h in handles)
+
+    simulate(main)
+
+
+def test_shed_work_is_counted_durably():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world, slots=1), backlog_max=1)
+        rig.world.says("a", 5)
+        await rig.submit(Payout("a"))
+        for _ in range(3):
+            await rig.submit(Payout("b"), source="agent")
+        await rig.settle(3)
+        counted = [row.verb.counts async for row in node.journal.scan() if row.event == "shed"]
+        assert sum(count.count for counts in counted for count in counts) == 3
+        assert {(c.source, c.kind, c.code) for counts in counted for c in counts} == {
+            ("agent", "Payout", "OVERLOADED")
+        }
+
+    simulate(main)
+
+
+def test_a_wall_clock_that_jumps_does_not_start_what_is_late():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, kind={"expires_in_s": 10}))
+        rig.world.says("a", 5)
+        await rig.submit(Payout("a"))
+        handle = await rig.submit(Payout("b"))
+        rig.clock.jump(-3600)
+        await rig.settle(30)
+        outcome = rig.outcomes()[handle.id]
+        start = [a.at_s for a in rig.world.arrivals if a.account == "b"]
+        assert outcome.result == ("succeeded" if start else "expired")
+        assert all(at_s < 10 for at_s in start)
+
+    simulate(main)
