@@ -42,6 +42,7 @@ bench: setup-bench ## governed durable decisions a second, beside bare SQLite an
 
 campaign: setup ## the long one: kill -9 at hundreds of moments, 20,000 simulated seeds; writes out/
 	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos.trading
 	$(BIN)/python -m tests.simulation --seeds 20000
 
 report: setup ## one table of every figure in out/, the unmet first

@@ -188,8 +188,6 @@ class Conversation:
             working.mid_sent = value["mid_sent"]
             working.told_qty = value["filled"]
             working.told_money = value["money"]
-            self._blotter.position += side * working.told_qty
-            self._blotter.cash -= side * working.told_money
         self._working[call.key] = working
         return working
 
@@ -285,8 +283,8 @@ class Conversation:
             counts.unfilled += 1
         if working.cancelled:
             return "cancelled", None
-        if working.ending:
-            return "succeeded", None
+        if working.ending or said.code == "REQUESTED":
+            return "succeeded", None  # it had rested long enough, and this side or one before a restart ended it
         if working.rests_until_us is None and working.told_qty:
             return "succeeded", None
         if working.rests_until_us is None:

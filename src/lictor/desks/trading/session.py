@@ -121,22 +121,28 @@ class Session:
         await asyncio.gather(*self._tasks.running, return_exceptions=True)
 
     async def _recover(self) -> None:
-        """Position and cash from the outcomes that the journal has, so that limits on losses go on where they were."""
+        """Position and cash as the journal has them, so that limits on losses go on where they were.
+
+        What is open is looked at before anything can move, what has ended by its outcomes.
+        """
+        state = self.node.journal.state
+        still_open = frozenset(state.open)
+        for found in state.open.values():
+            self._booked(_side(found.decision.payload), [action.value for action in found.actions])
         cursor = 0
         while page := await self.node.journal.outcomes(None, cursor, 500):
             for row in page:
                 cursor = row.cursor
-                await self._booked(row.decision, row.outcome.value)
+                if row.decision in still_open or not _fills(row.outcome.value):
+                    continue
+                history: list[Any] = await self.node.journal.history(row.decision)
+                payload = next(fact.verb.decision.payload for fact in history if fact.event == "admit")
+                self._booked(_side(payload), row.outcome.value)
 
-    async def _booked(self, decision: int, value: Any) -> None:
-        values = value if isinstance(value, list) else [value]
-        fills = [v for v in values if isinstance(v, dict) and v.get("filled")]
-        if not fills:
-            return
-        history: list[Any] = await self.node.journal.history(decision)
-        side = next(_side(row.verb.decision.payload) for row in history if hasattr(row.verb, "verdict"))
-        self.blotter.position += side * sum(v["filled"] for v in fills)
-        self.blotter.cash -= side * sum(v["money"] for v in fills)
+    def _booked(self, side: int, value: Any) -> None:
+        for filled, money in _fills(value):
+            self.blotter.position += side * filled
+            self.blotter.cash -= side * money
 
     # -- news -----------------------------------------------------------------------------------------------------
 
@@ -234,4 +240,10 @@ class Session:
 
 
 def _side(payload: bytes) -> int:
-    return int(msgspec.json.decode(payload)["side"])
+    return int(msgspec.json.decode(payload).get("side", 0))
+
+
+def _fills(value: Any) -> list[tuple[int, int]]:
+    """Quantity and money of the orders in an outcome's value."""
+    values = value if isinstance(value, list) else [value]
+    return [(v["filled"], v["money"]) for v in values if isinstance(v, dict) and v.get("filled")]

@@ -6,9 +6,10 @@ Prices and quantities cross the wire as exact decimals. Two user-defined tags ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from fixcore.message.field import Group
@@ -32,6 +33,7 @@ LOGOUT = "5"
 NEW_ORDER, CANCEL, STATUS_REQUEST, MARKET_REQUEST = "D", "F", "H", "V"
 REPORT, CANCEL_REJECT, MARKET_SNAPSHOT, MARKET_REJECT, BUSINESS_REJECT = "8", "9", "W", "Y", "j"
 
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,12})?")  # FIX knows no exponents; they would make numbers without end
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRICE_PLACES, _QTY_PLACES = 2, 8
 _SIDES = {"1": BUY, "2": SELL}
@@ -73,13 +75,10 @@ def _decimal(value: int, places: int) -> str:
 
 def _integer(text: str, places: int) -> int | None:
     """The value in units of 10**-places, or None if it is no positive whole number of them."""
-    try:
-        scaled = Decimal(text).scaleb(places)
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(text):
         return None
-    if not scaled.is_finite() or scaled <= 0 or scaled != scaled.to_integral_value():
-        return None
-    return int(scaled)
+    scaled = Decimal(text).scaleb(places)
+    return int(scaled) if scaled > 0 and scaled == scaled.to_integral_value() else None
 
 
 def message(msg_type: str, fields: Fields) -> Message:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lictor.desks.trading.venue.capture import CaptureMissing, read_capture
 from lictor.desks.trading.venue.control import Control
-from lictor.desks.trading.venue.faults import KINDS, Faults
+from lictor.desks.trading.venue.faults import ALL, Faults
 from lictor.desks.trading.venue.floor import VenueFloor, VirtualClock
 from lictor.desks.trading.venue.replay import replay_all
 from lictor.desks.trading.venue.rules import Rules
@@ -41,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--lot", type=int, default=rules.lot, help="smallest step of quantity in 1e-8 BTC (1000)")
     parser.add_argument("--open-orders-max", type=int, default=rules.open_orders_max, help="of one client (200)")
     parser.add_argument("--keep-on-disconnect", action="store_true", help="let orders rest when their client goes")
-    parser.add_argument("--fault", action="append", default=[], metavar="KIND=COUNT[@AFTER]", help=", ".join(KINDS))
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND=COUNT[@AFTER]", help=", ".join(ALL))
     parser.add_argument("--exit-at-close", action="store_true", help="end when the capture does, not only when stopped")
     return parser
 

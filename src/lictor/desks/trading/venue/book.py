@@ -108,11 +108,6 @@ class OrderBook:
             if resting.price == self._best[resting.side]:
                 self._best[resting.side] = None
 
-    def resting(self, book_id: int) -> int:
-        """Quantity of an order that rests."""
-        found = self._resting.get(book_id)
-        return found.qty if found else 0
-
     def levels(self, side: int, count: int) -> tuple[Level, ...]:
         """The best price levels of a side, best first."""
         level = self._levels[side]

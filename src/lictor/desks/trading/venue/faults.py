@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 KINDS = ("drop_acks", "duplicate_reports", "cut_after_accept", "late_fills")
+ALL = (*KINDS, "delay_us")
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class Faults:
             self.delay_us = count
             return
         if kind not in KINDS:
-            raise KeyError(f"no fault is called {kind!r}; there are {', '.join(KINDS)} and delay_us")
+            raise KeyError(f"no fault is called {kind!r}; there are {', '.join(ALL)}")
         self._count[kind], self._after[kind] = count, after
 
     def arm_text(self, text: str) -> None:

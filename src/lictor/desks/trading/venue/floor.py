@@ -182,14 +182,17 @@ class VenueFloor:
                 self._refuse_cancel(port, fields, code)
 
     def _subscribe(self, port: Port, fields: wire.Fields) -> None:
-        request = fields.get(wire.MD_REQ_ID, "")
-        depth = int(fields.get(wire.DEPTH, "10")) or DEPTH_MAX
+        request, wanted = fields.get(wire.MD_REQ_ID, ""), fields.get(wire.DEPTH, "10")
+        if not request or not wanted.isdecimal() or fields.get(wire.SYMBOL) != self._rules.symbol:
+            port.put(wire.MARKET_REJECT, {wire.MD_REQ_ID: request, wire.TEXT: "SYMBOL, DEPTH or ID"}, kept=False)
+            return
         if fields.get(wire.SUBSCRIPTION) == "2":
             port.market_request = ""
             return
-        self._tell_market(port, request, self.snapshot(self.now_us(), min(depth, DEPTH_MAX)), [])
+        depth = min(int(wanted) or DEPTH_MAX, DEPTH_MAX)
+        self._tell_market(port, request, self.snapshot(self.now_us(), depth), [])
         if fields.get(wire.SUBSCRIPTION) == "1":
-            port.market_request, port.market_depth = request, min(depth, DEPTH_MAX)
+            port.market_request, port.market_depth = request, depth
 
     def _refuse_cancel(self, port: Port, fields: wire.Fields, code: str) -> None:
         order = self.exchange.order(port.client, fields.get(wire.ORIG_CL_ORD_ID, ""))
