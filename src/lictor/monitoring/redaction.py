@@ -77,12 +77,15 @@ class Redactor:
         bare = tuple(_bare(name) for name in (*NAMES, *names))
         self._whole = frozenset({*bare})
         self._parts = tuple(name for name in bare if name not in _WHOLE)
-        words = "|".join("[-_ ]?".join(name) for name in sorted(self._parts, key=len, reverse=True))
+        words = "|".join("[-_ ]?".join(map(re.escape, name)) for name in sorted(self._parts, key=len, reverse=True))
+        whole = "|".join(sorted(_WHOLE))
         #: A name, perhaps quoted, `:` or `=`, and the value up to what ends it; and the two shapes that need no name.
+        #: Repetitions before the value are bounded, so that a text takes time in proportion to its length.
         self._text = re.compile(
-            rf"(?P<name>[\w-]*(?:{words})[\w-]*[\"']?\s*[:=]\s*(?:bearer\s+|basic\s+)?)(?P<quote>[\"']?)[^\s\"',;&}}\]]+(?P=quote)"
-            r"|(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"
-            r"|(?P<address>\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)",
+            rf"(?P<name>(?:(?:{words})[\w-]{{0,40}}|\b(?:{whole}))[\"']?\s{{0,4}}[:=]\s{{0,4}}(?:(?:bearer|basic)\s{{1,4}})?[\"']?)"
+            r"[^\s\"',;&}\]]+"
+            r"|(?P<scheme>\b(?:bearer|basic)\s{1,4})[\w.~+/=-]{6,}"
+            r"|(?P<address>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)[^\s/@]{1,300}(?=@)",
             re.IGNORECASE,
         )
 
