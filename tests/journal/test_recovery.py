@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.journal.workload import Workload
 
 from lictor.journal import port
 from lictor.journal.memory import MemoryDisk, MemoryJournal
@@ -13,7 +14,6 @@ from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
 from lictor.journal.state import KeysInMemory, State
 from lictor.testing.journal_stand import T0_US, picture
-from tests.journal.workload import Workload
 
 
 async def folded(journal):
@@ -37,8 +37,8 @@ async def drive(journal, work, batches, *, each=None):
 @pytest.mark.parametrize("window", [1, 40, 100_000], ids=lambda window: f"parking after {window}")
 @given(seed=st.integers(0, 2**32), batches=st.integers(1, 60))
 @settings(max_examples=15)
-def test_recovered_folded_and_live_state_are_one(tmp_path_factory, window, seed, batches):
-    path = tmp_path_factory.mktemp("journal") / "journal.db"
+def test_recovered_folded_and_live_state_are_one(quick_paths, window, seed, batches):
+    path = quick_paths() / "journal.db"
 
     def small_keys(db):
         return StoredKeys(db, run_keys=5, segment_keys=64)
@@ -62,14 +62,14 @@ def test_recovered_folded_and_live_state_are_one(tmp_path_factory, window, seed,
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=15)
-def test_memory_and_sqlite_answer_alike(tmp_path_factory, seed):
-    path = tmp_path_factory.mktemp("journal") / "journal.db"
+def test_memory_and_sqlite_answer_alike(quick_paths, seed):
+    path = quick_paths() / "journal.db"
 
     def told(answer):
         id_ = answer.open.decision.id if answer.open is not None else None
         return (
-            answer.ok, answer.code, answer.decision, answer.verdict, answer.started, answer.accepted, answer.closed, id_,
-            answer.outcome,
+            answer.ok, answer.code, answer.decision, answer.verdict, answer.started, answer.accepted, answer.closed,
+            answer.outcome, id_,
         )  # fmt: skip
 
     async def main():
@@ -97,8 +97,8 @@ def test_memory_and_sqlite_answer_alike(tmp_path_factory, seed):
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=15)
-def test_what_was_accepted_is_verified_clean(tmp_path_factory, seed):
-    path = tmp_path_factory.mktemp("journal") / "journal.db"
+def test_what_was_accepted_is_verified_clean(quick_paths, seed):
+    path = quick_paths() / "journal.db"
 
     async def main():
         journal = SqliteJournal(path, durability="journal")
@@ -134,8 +134,8 @@ def test_the_workload_reaches_everything():
     asyncio.run(main())
     assert verbs >= {verb.__name__ for verb in port.Verb.__subclasses__()} - {"Epoch", "Declare"}
     assert codes >= {
-        "DUPLICATE", "KEY_REUSED", "BUDGET_EXCEEDED", "BUDGET_LATCHED", "EXPIRED", "HALTED", "PARENT_INVALID", "NOT_OPEN",
-        "NOT_HELD", "APPROVER_IS_SOURCE", "ALREADY_ANSWERED", "SUPERSEDED_ATTEMPT", "DUPLICATE_REPORT", "ACTION_DONE",
+        "DUPLICATE", "KEY_REUSED", "BUDGET_EXCEEDED", "BUDGET_LATCHED", "EXPIRED", "HALTED", "PARENT_INVALID",
+        "NOT_OPEN", "NOT_HELD", "APPROVER_IS_SOURCE", "ALREADY_ANSWERED", "SUPERSEDED_ATTEMPT", "DUPLICATE_REPORT", "ACTION_DONE",
         "NOT_IN_LIFECYCLE", "NOTHING_STARTED", "ALREADY_ASKED", "NO",
     }  # fmt: skip
     assert states == {"succeeded", "failed", "expired", "cancelled", "compensated"}

@@ -2,8 +2,21 @@
 
 import random
 
-from lictor.journal.port import Act, Approve, Cancel, Declare, Learn, Progress, Quarantine, Refer, SetHalt, Shed, Start
-from lictor.journal.port import StartItem, Undo
+from lictor.journal.port import (
+    Act,
+    Approve,
+    Cancel,
+    Declare,
+    Learn,
+    Progress,
+    Quarantine,
+    Refer,
+    SetHalt,
+    Shed,
+    Start,
+    StartItem,
+    Undo,
+)
 from lictor.lifecycle import ACTION, DECISION, DecisionState
 from lictor.records import Adjustment, Approval, Halt, Lesson, Quarantined, Reservation, ShedCount
 from lictor.testing.journal_stand import MINUTE_US, T0_US, admit, close, decision, defer, hold, limit, refuse

@@ -7,6 +7,7 @@ the process ends.
 from __future__ import annotations
 
 import fcntl
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -84,7 +85,11 @@ class JournalFile:
             self.abandon()
 
     def abandon(self) -> None:
-        """Release the lock and touch the file no more: after a failure of the disk, and to simulate a crash."""
+        """Release the lock and change the file no more: after a failure of the disk, and to simulate a crash."""
+        for db in self._connections:
+            with suppress(apsw.Error):
+                db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                db.close(True)  # noqa: FBT003 - whatever still runs on it
         self._connections = []
         if self._lock is not None:
             self._lock.close()
