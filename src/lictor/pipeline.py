@@ -7,8 +7,7 @@
     5 monitoring  sees the turn
     6 feedback    learns from outcomes; the next verdict reads it
 
-Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned. Stages never call each
-other.
+Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned.
 """
 
 from __future__ import annotations
@@ -26,9 +25,11 @@ from lictor.inputs.intake import Intake
 from lictor.journal.open import Open
 from lictor.journal.port import Admit, Answer, Journal, Learn, Start, Verb
 from lictor.monitoring.monitor import Monitor
-from lictor.records import Decision, Result
+from lictor.records import Result
 from lictor.runtime.clock import Clock
 from lictor.validation.validator import Validator
+
+_ADMITTED, _REFUSED = Result.ADMITTED, Result.REFUSED  # read once: on CPython 3.11 that costs as much as a call
 
 
 @dataclass(slots=True, eq=False)
@@ -45,10 +46,9 @@ class Pipeline:
     feedback: Learner
     turn_max: int
     handles: Handles = field(default_factory=Handles)
-    #: What people ask for (approve, cancel, halt, limits), with who waits for the answer.
+    #: What people ask for, with who waits for the answer.
     requests: list[tuple[Verb, asyncio.Future[Answer]]] = field(default_factory=list)
-    #: Entries whose lookups have answered.
-    answered: list[Entry] = field(default_factory=list)
+    answered: list[Entry] = field(default_factory=list)  # their lookups have answered
 
     async def turn(self) -> None:
         """One batch through the stages."""
@@ -87,7 +87,7 @@ class Pipeline:
         """2 decisions, 3 validation, the plan of 4 execution; False when there is nothing to commit for it now."""
         if entry.decision is None:
             try:
-                self.decisions.shape(entry, self._parent(entry), now_us)
+                self.decisions.shape(entry, self.journal.state.open, now_us)
             except MalformedError as error:
                 self.inputs.malformed(entry, error, now_us)
                 return False
@@ -96,7 +96,7 @@ class Pipeline:
         self.validation.rule(entry, now_us)
         if entry.decision is None or entry.verdict is None:
             return False
-        if entry.verdict.result is Result.ADMITTED and not self._plan(entry, now_us):
+        if entry.verdict.result is not _REFUSED and not self._plan(entry, now_us):
             return False
         verbs += self.validation.limits(entry, now_us)
         verbs.append(Admit(entry.decision, entry.verdict, entry.plan, entry.lease))
@@ -115,11 +115,6 @@ class Pipeline:
             return True
         self.inputs.shed(entry, late.code, now_us, late.seen, late.retry_after_s)
         return False
-
-    def _parent(self, entry: Entry) -> Decision | None:
-        parent = entry.signal.parent if entry.signal is not None else None
-        found = self.journal.state.open.get(parent) if parent is not None else None
-        return found.decision if found is not None else None
 
     def _committed(self, verbs: list[Verb], answers: list[Answer], entries: list[Entry]) -> list[Open]:
         """All of it is durable: let effects begin, answer submitters, tell who waits for outcomes, learn."""
@@ -148,8 +143,8 @@ class Pipeline:
         if verdict is None:
             return
         if answer.ok and answer.open is not None:
-            if verdict.result is Result.ADMITTED:
+            if verdict.result is _ADMITTED:
                 self.execution.admitted(answer.open, started=answer.started)
-            elif verdict.result is not Result.REFUSED:
+            elif verdict.result is not _REFUSED:
                 self.validation.wait(answer.open)
         self.handles.give(entry, answer.decision, verdict, answer.outcome, duplicate=answer.code == "DUPLICATE")

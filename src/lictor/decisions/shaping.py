@@ -6,7 +6,7 @@ is no content, because a caller that repeats a call computes a new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +16,7 @@ from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
+from lictor.journal.open import Open
 from lictor.records import Decision, Priority, Signal
 
 #: Larger payloads are malformed; put the bulk elsewhere and name it.
@@ -32,7 +33,7 @@ class Shaping:
         self._sources = app.sources
         self.shapers = {name: Shaper(kind) for name, kind in app.kinds.items()}
 
-    def shape(self, entry: Entry, parent: Decision | None, now_us: int) -> None:
+    def shape(self, entry: Entry, still_open: Mapping[int, Open], now_us: int) -> None:
         """Give the entry its decision; a child inherits the deadline and the class of its parent.
 
         Raises:
@@ -42,7 +43,9 @@ class Shaping:
         if signal is None:
             return
         decision, entry.value = self.shapers[signal.kind].shape(signal, self._next_id(now_us), now_us)
-        if parent is not None:
+        found = still_open.get(signal.parent) if signal.parent is not None else None
+        if found is not None:
+            parent = found.decision
             decision = msgspec.structs.replace(
                 decision,
                 depth=parent.depth + 1,

@@ -14,6 +14,12 @@ from lictor.journal.port import Act
 from lictor.lifecycle import ACTION_TERMINAL, ActionState, act
 from lictor.records import Take
 
+#: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
+_WAITING = ActionState.WAITING.value
+_SUCCEEDED = ActionState.SUCCEEDED.value
+_COMPENSATED = ActionState.COMPENSATED.value
+
+
 #: Ends that follow from the failure of another action, and are not why the decision failed.
 _FOLLOWS = frozenset({Code.DEPENDENCY_FAILED, Code.COMPENSATION_FAILED})
 
@@ -91,14 +97,14 @@ class Work:
         self.effector = only
         actions = self.open.actions
         if only is not None:
-            if actions[0].state == ActionState.WAITING:
+            if actions[0].state == _WAITING:
                 self.ready[only] = deque((0,))
             elif actions[0].state in ACTION_TERMINAL:
                 self.note(0, actions[0].state, actions[0].code, actions[0].detail)
             return
         plan = self.open.plan
         for ordinal, action in enumerate(plan.actions if plan else ()):
-            unmet = [need for need in action.after if actions[need].state != ActionState.SUCCEEDED]
+            unmet = [need for need in action.after if actions[need].state != _SUCCEEDED]
             for need in unmet:
                 self.waits.setdefault(need, []).append(ordinal)
             if unmet:
@@ -106,7 +112,7 @@ class Work:
             state = actions[ordinal].state
             if state in ACTION_TERMINAL:
                 self.note(ordinal, state, actions[ordinal].code, actions[ordinal].detail)
-            elif state == ActionState.WAITING and not unmet:
+            elif state == _WAITING and not unmet:
                 self.make_ready(ordinal)
 
     def make_ready(self, ordinal: int) -> str:
@@ -123,7 +129,7 @@ class Work:
         """An action ended; after a success the actions that may start now, after a failure those that never will."""
         self.finished += 1
         waiting = self.waits.pop(ordinal, ())
-        if state == ActionState.SUCCEEDED:
+        if state == _SUCCEEDED:
             self.succeeded += 1
             freed = []
             for later in waiting:
@@ -132,7 +138,7 @@ class Work:
                     del self.unmet[later]
                     freed.append(later)
             return freed
-        follows = state == ActionState.COMPENSATED or code in _FOLLOWS
+        follows = state == _COMPENSATED or code in _FOLLOWS
         if self.failure is None and not follows:
             self.failure = (state, code, detail)
         return [later for later in waiting if self.unmet.pop(later, 0)]
