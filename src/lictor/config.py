@@ -18,7 +18,7 @@ class Settings:
     durability: str = "sync"
     #: Signals that may wait for the next turn; more are shed (`OVERLOADED`).
     waiting_max: int = 20_000
-    #: Admitted decisions that may be open; more are shed (`OVERLOADED`).
+    #: Decisions that may be open, held and deferred ones too; more are shed (`OVERLOADED`).
     backlog_max: int = 50_000
     #: Entries that quarantine keeps; more bad signals are refused and only counted.
     quarantine_max: int = 10_000

@@ -17,14 +17,14 @@ from lictor.journal.port import Act, Answer, Close, Progress, SetLimit, Start, S
 from lictor.journal.rules import halted, stopped
 from lictor.journal.state import State
 from lictor.lifecycle import Event
-from lictor.records import Decision, Lease, Outcome, Plan, Take
+from lictor.records import Decision, Lease, Outcome, Plan, Result, Take
 from lictor.runtime.clock import Clock
 from lictor.runtime.randomness import Randomness
 
 from .agenda import Agenda
 from .attempts import Attempts, News
 from .effector_lane import EffectorLane
-from .feasibility import Late, late
+from .feasibility import RETRY_AFTER_S_FULL, Late, late
 from .lanes import OrderLanes
 from .planning import Planner
 from .progress import conclude, drop_waiting, expired_code, record, settled_enough
@@ -33,6 +33,7 @@ from .resolution import Resolution
 from .tokens import Tokens
 from .work import Work
 
+_ADMITTED = Result.ADMITTED
 #: Added to a call's time-out to make its lease: the time a late return needs to be recorded.
 LEASE_MARGIN_S = 5.0
 
@@ -68,7 +69,7 @@ class Executor:
         self._news: list[News] = []
         #: Order keys of what this turn has planned and the journal has not admitted yet: nobody passes them (I4).
         self._planned_keys: set[tuple[str, str]] = set()
-        #: How many decisions this turn has planned that are not in the queues yet.
+        #: How many decisions this turn has let in that are not open yet.
         self._planned = 0
         self._limits: dict[tuple[str, str], SetLimit] = {}
         self._touched: dict[int, Work] = {}
@@ -89,7 +90,7 @@ class Executor:
             recovered(self, self.resolution, found, at_us)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
-        """Plan an admitted decision, and start it in the admitting transaction if nothing is before it.
+        """Plan a decision that is admitted, and start it in the admitting transaction if nothing is before it.
 
         Returns:
             Why it would be too late, or one too many, and should be shed; else None.
@@ -97,6 +98,9 @@ class Executor:
         decision, verdict = entry.decision, entry.verdict
         if decision is None or verdict is None:
             return None
+        crowded = self._crowded(entry)
+        if crowded is not None or verdict.result is not _ADMITTED:
+            return crowded
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
         key = self.lane_key(decision)
         free = key is None or self._key_free(decision, key)
@@ -108,12 +112,21 @@ class Executor:
             entry.lease = Lease(fence, now_us + int((effector.timeout_s + LEASE_MARGIN_S) * 1e6))
             return None
         lanes = [self.lanes[name] for name in {action.effector for action in plan.actions}]
-        found = late(decision, lanes, len(self.work) + self._planned, self.backlog_max, now_us)
+        found = late(decision, lanes, now_us)
         if found is None:
-            self._planned += 1
             for lane in lanes if free else ():
                 lane.coming[decision.priority] = lane.coming.get(decision.priority, 0) + 1
         return found
+
+    def _crowded(self, entry: Entry) -> Late | None:
+        """Why it is one too many (I17): whatever is open counts, held and pending too. What is open already may go on."""
+        if entry.signal is None or self._state is None:
+            return None
+        count = len(self._state.open) + self._planned
+        if count >= self.backlog_max:
+            return Late(Code.OVERLOADED, {"backlog": count, "backlog_max": self.backlog_max}, RETRY_AFTER_S_FULL)
+        self._planned += 1
+        return None
 
     def _may_start_now(self, decision: Decision, plan: Plan, takes: tuple[Take, ...]) -> bool:
         """Direct dispatch: take the slot and tokens now if nothing is before it. `not_started` gives them back."""

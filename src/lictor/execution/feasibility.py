@@ -1,4 +1,4 @@
-"""Would a decision come too late, or be one too many? Predicted before it is admitted, from what is ahead of it.
+"""Would a decision come too late? Predicted before it is admitted, from what is ahead of it.
 
 It predicts in the scheduler's own order: work of the same and of higher classes, over the measured drain rate, plus the
 time that a call takes. What would pass its deadline is shed at once, not queued to rot.
@@ -27,15 +27,12 @@ class Late(NamedTuple):
     retry_after_s: float
 
 
-def late(decision: Decision, lanes: Sequence[EffectorLane], backlog: int, backlog_max: int, now_us: int) -> Late | None:
-    """Why it should be shed; None when it should be admitted."""
+def late(decision: Decision, lanes: Sequence[EffectorLane], now_us: int) -> Late | None:
+    """Why it should be shed; None when it would be in time."""
     wait_s = max(lane.wait_s(decision.priority) for lane in lanes)
-    if backlog >= backlog_max:
-        seen: dict[str, object] = {"backlog": backlog, "backlog_max": backlog_max}
-        return Late(Code.OVERLOADED, seen, max(wait_s, RETRY_AFTER_S_FULL))
     left_s = (decision.deadline_us - now_us) / 1e6
     needs_s = wait_s + max(lane.seconds for lane in lanes)
     if needs_s > left_s:
-        seen = {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}
+        seen: dict[str, object] = {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}
         return Late(Code.INFEASIBLE, seen, max(needs_s - left_s, RETRY_AFTER_S_MIN))
     return None
