@@ -32,7 +32,7 @@ from lictor.desks.trading.session import Place, Session
 from lictor.desks.trading.venue import CaptureMissing, read_capture, sample
 
 #: The venue's clock begins to run once it has had this many times as long to start as the fit took, at least so long.
-LEAD_SHARE, LEAD_S_MIN = 0.9, 2.0
+LEAD_SHARE, LEAD_S_MIN = 1.3, 3.0
 WARM_S = 180
 MODEL_EVERY_S = 4.0
 REVERSION_EVERY_S = 8.0
