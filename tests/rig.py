@@ -120,7 +120,7 @@ class World:
             if isinstance(answer, Exception):
                 raise answer
             return await answer(call) if callable(answer) else answer
-        if self.effects[call.key]:
+        if self.effects.get(call.key):
             return report(f"seen-{call.key}", final=True, result="succeeded", value="found")
         return report(f"absent-{call.key}-{call.attempt}", final=True, result="absent")
 

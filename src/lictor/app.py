@@ -10,8 +10,9 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
@@ -316,13 +317,32 @@ def source_text(code: CodeType | None) -> str | None:
 
 
 def source_digest(check: GateFunction | Callable[..., Any], parameters: dict[str, Any] | None = None) -> str:
-    """The version of a gate: a digest of its source text, its defaults and its parameters."""
-    text = source_text(getattr(inspect.unwrap(check), "__code__", None))
+    """The version of a gate: a digest of its source text, of the plain values that it closes over, and its parameters.
+
+    The source text of a lambda is its whole line, hence also the names and constants of its code.
+    """
+    check = inspect.unwrap(check)
+    code = getattr(check, "__code__", None)
+    text = source_text(code)
     if text is None:
-        text = getattr(getattr(check, "__code__", None), "co_code", b"").hex() or repr(type(check))
+        text = getattr(code, "co_code", b"").hex() or repr(type(check))
+    cells = [cell.cell_contents for cell in getattr(check, "__closure__", None) or () if _filled(cell)]
+    values = [*getattr(code, "co_consts", ()), *(getattr(check, "__defaults__", None) or ()), *cells]
     facts = [
         text,
-        repr(getattr(check, "__defaults__", None)),
+        repr(getattr(code, "co_names", ())),
+        repr([value for value in values if isinstance(value, _STABLE)]),
         json.dumps(parameters or {}, sort_keys=True, default=str),
     ]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]
+
+
+#: What looks the same in every process.
+_STABLE = (str, int, float, bytes, Decimal, type(None))
+
+
+def _filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:  # a name that is bound later
+        return False

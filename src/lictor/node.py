@@ -95,24 +95,22 @@ class Node(Submission, Insight):
         self.wake()
 
     async def _declare(self, now_us: int) -> None:
-        policy = self.app.policy_version()
-        declared = self.journal.state.declared
+        """Record what is declared, and put limits in force that are declared otherwise than before.
+
+        A limit that a person has set stays until a deploy declares another.
+        """
+        app, state = self.app, self.journal.state
+        policy, manifest, before = app.policy_version(), app.manifest(), state.declared
         verbs: list[port.Verb] = []
-        if declared is None or (declared.policy, declared.app) != (policy, self.app.name):
-            verbs.append(port.Declare(self.app.name, self.app.version, policy, now_us, self.app.manifest()))
-        for (budget, scope), balance in self.journal.state.balances.items():
-            declared_balance = self.app.balances.get(budget)
-            if declared_balance is not None and declared_balance.limit_for(scope) != balance.limit:
-                verbs.append(
-                    port.SetLimit(
-                        budget,
-                        scope,
-                        declared_balance.limit_for(scope),
-                        now_us,
-                        f"app:{self.app.version}",
-                        declared_balance.window_s,
-                    )
-                )
+        if before is None or (before.app, before.policy, before.manifest) != (app.name, policy, manifest):
+            verbs.append(port.Declare(app.name, app.version, policy, now_us, manifest))
+        limits = before.manifest["balances"] if before is not None else {}
+        for (budget, scope), balance in state.balances.items():
+            declared = app.balances.get(budget)
+            if declared is not None and limits.get(budget) != manifest["balances"][budget]:
+                limit = declared.limit_for(scope)
+                if limit != balance.limit:
+                    verbs.append(port.SetLimit(budget, scope, limit, now_us, f"app:{app.version}", declared.window_s))
         if verbs:
             await self.journal.write(verbs, now_us)
 

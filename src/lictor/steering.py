@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from lictor.app import App
+from lictor.declarations.budgets import check_amount
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError
 from lictor.journal import port
 from lictor.pipeline import Pipeline
@@ -124,6 +125,7 @@ class Steering:
         declared = self.app.balances.get(budget)
         if declared is None:
             raise NotFoundError(f"no balance {budget!r}; there are: {', '.join(self.app.balances)}")
+        check_amount(limit, budget)
         await self._request(
             port.SetLimit(budget, scope, limit, self.clock.wall_us(), by, declared.window_s, reset_latch)
         )

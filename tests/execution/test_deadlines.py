@@ -152,9 +152,7 @@ def test_shed_work_is_counted_durably():
         await rig.settle(3)
         counted = [row.verb.counts async for row in node.journal.scan() if row.event == "shed"]
         assert sum(count.count for counts in counted for count in counts) == 3
-        assert {(c.source, c.kind, c.code) for counts in counted for c in counts} == {
-            ("agent", "Payout", "OVERLOADED")
-        }
+        assert {(c.source, c.kind, c.code) for counts in counted for c in counts} == {("agent", "Payout", "OVERLOADED")}
 
     simulate(main)
 

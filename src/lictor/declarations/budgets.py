@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from lictor.errors import DeclarationError
@@ -45,6 +46,18 @@ class Balance:
         if amount < 0:
             raise ValueError(f"{self.name}: cannot reserve {amount}; reserve the absolute amount")
         return Reserve(self, amount)
+
+    def declared_limit(self) -> Any:
+        """The limit as it is declared, as plain data, to see whether a deploy has changed it."""
+        if isinstance(self.limit, Mapping):
+            return {scope: str(amount) for scope, amount in sorted(self.limit.items())}
+        if callable(self.limit):
+            code = getattr(self.limit, "__code__", None)
+            if code is None:
+                return type(self.limit).__name__
+            numbers = [const for const in code.co_consts if isinstance(const, int | float | str | Decimal)]
+            return sha256(code.co_code + repr(numbers).encode()).hexdigest()[:12]
+        return str(self.limit)
 
     def limit_for(self, scope: str) -> Amount:
         """The declared limit of one scope.

@@ -53,7 +53,7 @@ class Declared:
                 name: [[g.name, g.family, g.version, g.shadow] for g in gates] for name, gates in self.gates.items()
             },
             "effectors": {e.name: e.idempotent for e in self.effectors.values()},
-            "balances": sorted(self.balances),
+            "balances": {name: self.balances[name].declared_limit() for name in sorted(self.balances)},
             "rates": sorted(self.rates),
         }
 
