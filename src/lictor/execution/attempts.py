@@ -101,7 +101,7 @@ class Attempts:
         clock: Clock,
         tell: Callable[[News], None],
         freed: Callable[[str, float], None],
-        may_begin: Callable[[Work, int, str], bool],
+        may_begin: Callable[[Work, str], bool],
     ) -> None:
         self._clock = clock
         self._tell = tell
@@ -143,7 +143,7 @@ class Attempts:
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector
         try:
-            if not self._may_begin(work, attempt.ordinal, effector.name):
+            if not self._may_begin(work, effector.name):
                 self._told(attempt, "give_back")
                 return
             self._assert_admitted(work)
@@ -182,8 +182,8 @@ class Attempts:
                 result = await effector.perform(call, *args, **kwargs)
             else:
                 result = await self._lanes[effector.name].run(lambda: self._in_lane(attempt, args, kwargs))
-        except NotBegun:
-            self._told(attempt, "give_back")
+        except NotBegun:  # after its time-out that ends the doubt: certainly no effect
+            self._told(attempt, "fail" if attempt.told else "give_back", Code.TIMEOUT, detail="it stood in its lane")
         except EffectFailed as failed:
             self._told(
                 attempt,

@@ -264,17 +264,14 @@ class Executor:
         effector = self.app.effectors[plan.actions[ordinal].effector]
         self.attempts.begin(work, ordinal, work.open.actions[ordinal].fence, effector)
 
-    def _may_begin(self, work: Work, ordinal: int, effector: str) -> bool:
+    def _may_begin(self, work: Work, effector: str) -> bool:
         """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
         decision = work.open.decision
         if self._state is not None and halted(self._state, decision, effector) is not None:
             return False
         now_us = self.clock.wall_us()
         lease = work.open.lease_until_us
-        may = now_us < decision.deadline_us and (lease is None or now_us < lease)
-        if may and work.open.actions[ordinal].attempts == 1:
-            self.lanes[effector].pool.deposit()
-        return may
+        return now_us < decision.deadline_us and (lease is None or now_us < lease)
 
     def halted(self, work: Work) -> bool:
         """Whether a halt forbids this decision's starts; it stays away from the queues until the halt is lifted."""

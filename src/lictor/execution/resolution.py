@@ -98,7 +98,9 @@ class Resolution:
         act, event = self._executor.act, news.event
         settled = self._settled(work, news.settled, at_us)
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
-            self._executor.lanes[effector.name].breaker.note(failed=event in {"retry", "unknown"})
+            lane = self._executor.lanes[effector.name]
+            lane.breaker.note(failed=event in {"retry", "unknown"})
+            lane.pool.deposit()
         if event == "succeed":
             act(work, ordinal, _SUCCEED, value=news.value, settled=settled)
         elif event == "pend":
