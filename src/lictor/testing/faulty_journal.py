@@ -7,7 +7,8 @@ when some have been answered; and an error of the disk, with or without the batc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from lictor.errors import JournalIOError
 from lictor.journal import port
@@ -30,6 +31,22 @@ JOURNAL_FAULTS: dict[str, float] = {
 AFTER_STEPS_MEAN = 6.0
 
 
+class Watcher(Protocol):
+    """Who is shown what happens to the journal."""
+
+    def reopened(self, state: State, last: port.HistoryRow | None) -> None:
+        """It was opened; `last` stands where the last fact stood that was shown before. The new epoch is not shown yet."""
+        ...
+
+    def turning(self) -> None:
+        """A batch is about to be written."""
+        ...
+
+    def recorded(self, row: port.HistoryRow) -> None:
+        """A fact is durable."""
+        ...
+
+
 class FaultyJournal:
     """The journal of one machine."""
 
@@ -39,7 +56,7 @@ class FaultyJournal:
         loop: SimLoop,
         machine: Machine,
         faults: Faults,
-        recorded: Callable[[port.HistoryRow], None],
+        watcher: Watcher,
         seen: int,
     ) -> None:
         self.inner = inner
@@ -48,7 +65,7 @@ class FaultyJournal:
         self._loop = loop
         self._machine = machine
         self._faults = faults
-        self._recorded = recorded
+        self._watcher = watcher
         #: Position of the last fact that was shown.
         self.seen = seen
         #: No write is half done: the state is that of the last commit.
@@ -57,12 +74,15 @@ class FaultyJournal:
     async def open(self, at_us: int) -> State:
         self._crash("crash before", ["open"])
         self.state = state = await self.inner.open(at_us)
+        last = [row async for row in self.inner.scan(self.seen - 1) if row.seq == self.seen] if self.seen else [None]
+        self._watcher.reopened(state, *last or [None])
         await self.show()
         self.whole = True
         self._crash("crash between", ["open"])
         return state
 
     async def write(self, verbs: Sequence[port.Verb], at_us: int) -> list[port.Answer]:
+        self._watcher.turning()
         names = list(dict.fromkeys(name_of(verb, self.inner.state) for verb in verbs))
         await self._wait()
         self._crash("crash before", names)
@@ -90,7 +110,7 @@ class FaultyJournal:
         """Show the facts that are new on the disk."""
         async for row in self.inner.scan(self.seen):
             self.seen = row.seq
-            self._recorded(row)
+            self._watcher.recorded(row)
 
     def _strikes(self, kind: str, names: list[str]) -> bool:
         struck = [self._faults.strikes(kind, name) for name in names]

@@ -16,7 +16,7 @@ import msgspec
 from lictor.declarations.declared import Declared
 from lictor.entry import Handle
 from lictor.errors import InvariantViolation
-from lictor.journal.port import HistoryRow, Journal
+from lictor.journal.port import HistoryRow
 from lictor.journal.state import State
 from lictor.node import Node
 from lictor.records import Outcome
@@ -33,7 +33,8 @@ class Invariants:
     def __init__(self, app: Declared, stop: Callable[[InvariantViolation], None]) -> None:
         self.app = app
         self.ledger = Ledger(app)
-        self.checked: Counter[str] = Counter()
+        #: The latest fact that was recorded.
+        self.last: HistoryRow | None = None
         self._stop = stop
         #: What the node's time is by an honest reckoning, microseconds.
         self.now_us: Callable[[], int] = lambda: 0
@@ -67,7 +68,7 @@ class Invariants:
         expect("I2", told.end is None, f"{arrival.key} arrives after the end of {told}")
         expect("I1", action.effector == arrival.party, f"{arrival.key} was planned for {action.effector}")
         expect("I1", action.inputs or action.args == arrival.args, f"{arrival.key}: {arrival.args}, not as admitted")
-        expect("I1", arrival.fence <= step.fence, f"{arrival.key} arrives before its start is recorded")
+        expect("I1", step.starts and arrival.fence <= step.fence, f"{arrival.key} arrives before its start is recorded")
         expect("I9", arrival.fence == step.fence and step.running, f"{arrival.key}: a superseded attempt arrives")
         now_us = self.now_us()
         expect("I5", now_us < told.decision.deadline_us, f"{told} arrives {now_us - told.decision.deadline_us} us late")
@@ -97,6 +98,7 @@ class Invariants:
 
     def recorded(self, row: HistoryRow) -> None:
         """A fact is durable."""
+        self.last = row
         self._guard(lambda: self.ledger.fold(row))
 
     def turned(self, node: Node) -> None:
@@ -165,13 +167,17 @@ class Invariants:
 
     # -- at restart and at rest -----------------------------------------------------------------------------------
 
-    def reopened(self, journal: Journal, before: dict[str, Any] | None) -> None:
-        """I6 and I15: everything that was recorded is there, and folding it gives what the node had."""
-        self._guard(lambda: self._reopened(journal, before))
+    def reopened(self, state: State, last: HistoryRow | None, before: dict[str, Any] | None) -> None:
+        """I6 and I15: everything that was recorded is there, and folding it gives what the node had.
 
-    @staticmethod
-    def _reopened(journal: Journal, before: dict[str, Any] | None) -> None:
-        after = picture(journal.state)
+        `last` is the fact that now stands where the last one stood that was recorded before.
+        """
+        self._guard(lambda: self._reopened(state, last, before))
+
+    def _reopened(self, state: State, last: HistoryRow | None, before: dict[str, Any] | None) -> None:
+        kept = self.last is None or last == self.last
+        expect("I6", kept, f"fact {self.ledger.seq} was recorded and is gone")
+        after = picture(state)
         for part, was in (before or {}).items():
             expect("I15", was == after[part], f"{part} was {was} and is {after[part]} after a restart")
 

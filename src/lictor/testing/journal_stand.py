@@ -158,8 +158,8 @@ def picture(state: State) -> dict[str, Any]:
 
 def _open(found: Open) -> tuple[Any, ...]:
     return (
-        found.decision, found.verdict, found.state, found.born, found.place, found.plan, dict(found.held), found.approvals,
-        found.cancel_asked, found.cancel_by, found.started_us, found.lease_until_us,
+        found.decision, found.verdict, found.state, found.born, found.place, found.plan, dict(found.held),
+        found.approvals, found.cancel_asked, found.cancel_by, found.started_us, found.lease_until_us,
         [_action(action) for action in found.actions],
     )  # fmt: skip
 

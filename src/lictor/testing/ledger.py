@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from lictor.decisions.shaping import Shaper
 from lictor.declarations.declared import Declared
 from lictor.errors import InvariantViolation
+from lictor.execution.planning import Planner
 from lictor.journal import port
 from lictor.journal.port import HistoryRow
 from lictor.records import Amount, Approval, Decision, Outcome, Plan, Reservation, Verdict
@@ -86,6 +88,8 @@ class Ledger:
         self.adjustments: dict[tuple[str, str], Any] = {}
         #: Order key -> root -> those in its turn that are not closed; roots in order of admission.
         self.lanes: dict[tuple[str, str], dict[int, set[int]]] = {}
+        self._planner = Planner(app)
+        self._shapers: dict[str, Shaper] = {}
         self._folds: dict[type, Callable[[Any, int], None]] = {
             port.Admit: self._admit,
             port.Start: self._start,
@@ -139,6 +143,7 @@ class Ledger:
     def _admitted(self, told: Told, fact: port.Admit, at_us: int) -> None:
         decision, verdict, plan = fact.decision, fact.verdict, fact.plan
         expect("I1", plan is not None and plan.actions, f"{told} is admitted without a plan")
+        expect("I1", plan == self._plan_of(decision), f"{told} is admitted with a plan of other content")
         expect("I5", at_us < decision.deadline_us, f"{told} is admitted past its deadline")
         expect("I12", self.halt_of(decision) is None, f"{told} is admitted while {self.halt_of(decision)} is halted")
         self._approved(told, verdict)
@@ -152,6 +157,13 @@ class Ledger:
         self._enter(told)
         if fact.lease is not None:
             self._begin(told, (0,), fact.lease.fence, at_us)
+
+    def _plan_of(self, decision: Decision) -> Plan:
+        """The plan that follows from recorded content; plan functions are pure."""
+        shaper = self._shapers.get(decision.kind)
+        if shaper is None:
+            shaper = self._shapers[decision.kind] = Shaper(self.app.kinds[decision.kind])
+        return self._planner.plan(decision.kind, shaper.value(decision))
 
     def _approved(self, told: Told, verdict: Verdict) -> None:
         """I13: what a person has approved is this content, under this version of the gate."""

@@ -28,6 +28,7 @@ from lictor.errors import InvariantViolation, JournalIOError, LictorError, NodeS
 from lictor.journal import port
 from lictor.journal.memory import MemoryDisk, MemoryJournal
 from lictor.journal.sqlite.journal import SqliteJournal
+from lictor.journal.state import State
 from lictor.node import Node
 from lictor.records import Report
 from lictor.runtime.randomness import Randomness
@@ -112,12 +113,14 @@ class Simulation:
         self.invariants = Invariants(scenario.app(self.world, 0), self._stop)
         self.arrived = self.invariants.arrived
         self.returned = self.invariants.returned
+        self.recorded = self.invariants.recorded
         self.invariants.now_us = self._honest_us
         self.world.heard = self.invariants.ledger.reports
         self._machine: Machine | None = None
         self._up = asyncio.Event()
         self._started = (EPOCH_US, 0.0)
         self._disk = MemoryDisk()
+        self._before_crash: dict[str, Any] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="lictor-") if sqlite else None
 
     # -- what people can do ---------------------------------------------------------------------------------------
@@ -214,7 +217,8 @@ class Simulation:
         try:
             seen = self.invariants.ledger.seq
             inner = self._inner()
-            journal = FaultyJournal(inner, self.loop, machine, self.faults, self.invariants.recorded, seen)
+            self._before_crash = before
+            journal = FaultyJournal(inner, self.loop, machine, self.faults, self, seen)
             app = self.scenario.app(self.world, machine.incarnation)
             randomness = Randomness(f"{self.loop.seed}/{machine.incarnation}")
             node = Node(app, journal, settings=self.scenario.settings, clock=self.clock, randomness=randomness)
@@ -225,6 +229,15 @@ class Simulation:
             machine.crash()
         except Exception as error:  # noqa: BLE001 - a node that cannot start is a finding
             self._stop(_defect(error))
+
+    def reopened(self, state: State, last: port.HistoryRow | None) -> None:
+        """The journal was opened."""
+        self.invariants.reopened(state, last, self._before_crash)
+
+    def turning(self) -> None:
+        """The node is about to write."""
+        if self.node is not None:
+            self.invariants.turned(self.node)
 
     def _inner(self) -> port.Journal:
         if self._folder is None:

@@ -244,8 +244,10 @@ class Swarm:
             await sim.call(lambda node: node.resume(scope, by="ben"))
 
     async def _cancel(self, sim: Simulation) -> None:
-        if sim.invariants.ledger.open:
-            decision = self.random.choice(list(sim.invariants.ledger.open))
+        ledger = sim.invariants.ledger
+        known = ledger.open if self.random.random() < 0.7 else ledger.told  # some come too late
+        if known:
+            decision = self.random.choice(list(known))
             await sim.call(lambda node: node.cancel(decision, by="ann"))
 
     async def _limit(self, sim: Simulation) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -27,10 +28,11 @@ WORLD_FAULTS: dict[str, float] = {
     "raise before": 0.1,
     "raise after": 0.1,
     "time out before": 0.08,
-    "time out after": 0.1,
+    "time out after": 0.25,
     "arrive late": 0.06,
     "slow": 0.3,
     "hang": 0.04,
+    "deaf": 0.8,
     "ask fails": 0.2,
     "ask unknown": 0.3,
     "undo fails": 0.15,
@@ -150,7 +152,7 @@ class Party:
             if self._strikes("raise after"):
                 raise ConnectionError("connection lost after it was done")
             if self._strikes("time out after"):
-                await asyncio.sleep(self.timeout_s * 4)
+                await self._deaf() if self._strikes("deaf") else await asyncio.sleep(self.timeout_s * 4)
             return value
         finally:
             self.world.watcher.returned(arrival)
@@ -251,6 +253,13 @@ class Party:
         if settles is not None:
             call.settle(settles, deed.amount)
         return {"key": call.key, "fence": call.fence}
+
+    async def _deaf(self) -> None:
+        """Return long after the time-out, whoever cancels."""
+        until_s = self.world.loop.time() + self.timeout_s * (1.0 + 0.6 * self.world.random.random())
+        while (left_s := until_s - self.world.loop.time()) > 0:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(left_s)
 
     def _deed(self, key: str, fence: int, amount: Amount) -> Deed:
         deeds = self.deeds.setdefault(key, [])
