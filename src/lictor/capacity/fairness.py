@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 W = TypeVar("W")
 
+#: Idle tenants are forgotten from this many on; those who are gone leave nothing behind (I17).
+TENANTS_KEPT = 1_024
+
 
 class _Tenant(Generic[W]):
     __slots__ = ("active", "time", "work")
@@ -26,9 +29,10 @@ class _Tenant(Generic[W]):
 class _Class(Generic[W]):
     """The tenants of one class."""
 
-    __slots__ = ("order", "tenants", "time")
+    __slots__ = ("forget_at", "order", "tenants", "time")
 
     def __init__(self) -> None:
+        self.forget_at = TENANTS_KEPT
         self.time = 0.0
         self.tenants: dict[str, _Tenant[W]] = {}
         self.order: list[tuple[float, str]] = []
@@ -87,7 +91,9 @@ class FairQueue(Generic[W]):
             heappush(queue.order, (found.time, tenant))
         else:
             found.active = False
-            if len(queue.tenants) > 1024:  # noqa: PLR2004 - forget idle tenants before they add up
+            if not queue.order:  # nobody waits: whoever comes next starts level with everyone
+                queue.time = max(queue.time, found.time)
+            if len(queue.tenants) > queue.forget_at:
                 self._forget(queue)
         self._counts[priority] -= 1
         self.size -= 1
@@ -97,6 +103,7 @@ class FairQueue(Generic[W]):
     def _forget(queue: _Class[W]) -> None:
         """Drop tenants that are idle and behind the queue's time: returning, they would start at it anyway."""
         queue.tenants = {name: t for name, t in queue.tenants.items() if t.active or t.time > queue.time}
+        queue.forget_at = max(TENANTS_KEPT, 2 * len(queue.tenants))
 
     def ahead(self, priority: int) -> int:
         """How much ready work is in the same or a higher class."""
