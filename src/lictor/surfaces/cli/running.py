@@ -41,7 +41,9 @@ def run(
 
 def submit(  # noqa: PLR0913 - each is a field of the signal
     kind: Annotated[str, Parameter(help="The kind of decision, for example Payout.")],
-    payload: Annotated[str, Parameter(help="Its content as JSON, or - to read it from standard input.")],
+    payload: Annotated[
+        str, Parameter(help="Its content as JSON, or - to read it from standard input.", allow_leading_hyphen=True)
+    ],
     /,
     *,
     key: Annotated[str | None, Parameter(help="Identity: the same key and content is never done twice.")] = None,
