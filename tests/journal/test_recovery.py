@@ -135,7 +135,7 @@ def test_the_workload_reaches_everything():
     assert verbs >= {verb.__name__ for verb in port.Verb.__subclasses__()} - {"Epoch", "Declare"}
     assert codes >= {
         "DUPLICATE", "KEY_REUSED", "BUDGET_EXCEEDED", "BUDGET_LATCHED", "EXPIRED", "HALTED", "PARENT_INVALID",
-        "NOT_OPEN", "NOT_HELD", "APPROVER_IS_SOURCE", "ALREADY_ANSWERED", "SUPERSEDED_ATTEMPT", "DUPLICATE_REPORT", "ACTION_DONE",
-        "NOT_IN_LIFECYCLE", "NOTHING_STARTED", "ALREADY_ASKED", "NO",
+        "NOT_OPEN", "NOT_HELD", "APPROVER_IS_SOURCE", "ALREADY_ANSWERED", "SUPERSEDED_ATTEMPT", "DUPLICATE_REPORT",
+        "ACTION_DONE",        "NOT_IN_LIFECYCLE", "NOTHING_STARTED", "ALREADY_ASKED", "NO",
     }  # fmt: skip
     assert states == {"succeeded", "failed", "expired", "cancelled", "compensated"}

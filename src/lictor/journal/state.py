@@ -291,9 +291,9 @@ class State:
         self.declared = fact
 
     def _epoch(self, fact: port.Epoch, _seq: int, _at_us: int) -> None:
-        self.epoch = fact.epoch
-        self.doubt = fact.doubt
-        self.fence = 0
+        if fact.epoch != self.epoch:  # the same epoch again only says that its doubt is dealt with
+            self.fence = 0
+        self.epoch, self.doubt = fact.epoch, fact.doubt
 
     def _shed(self, fact: port.Shed, _seq: int, _at_us: int) -> None:
         """Counts are read from history; nothing current follows from them."""

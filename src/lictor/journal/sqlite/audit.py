@@ -66,6 +66,7 @@ class Audit:
         self.lanes: dict[tuple[str, str], set[int]] = {}
         self.declared: port.Declare | None = None
         self.epoch = 0
+        self.doubt = ""
         self.at_us = 0
         #: What the fact just read ended.
         self.ends: list[End] = []
@@ -319,8 +320,9 @@ class Audit:
             case port.Declare() as fact:
                 self.declared = fact
             case port.Epoch() as fact:
-                if fact.epoch <= self.epoch:
+                settles = bool(self.doubt) and not fact.doubt and fact.epoch == self.epoch
+                if fact.epoch <= self.epoch and not settles:
                     self._note("I9", f"epoch {fact.epoch} came after {self.epoch}")
-                self.epoch = fact.epoch
+                self.epoch, self.doubt = fact.epoch, fact.doubt
             case _:
                 pass  # lessons, quarantine, shed counts and references promise nothing about each other

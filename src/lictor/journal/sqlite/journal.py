@@ -7,6 +7,7 @@ and any broken promise, ends the journal: it refuses every further write, and th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,11 +23,13 @@ from lictor.records import Quarantined
 from lictor.runtime.offload import InlineLane, Lane
 from lictor.runtime.randomness import Randomness
 
+from .backup import Backup
 from .file import JournalFile
 from .keys import StoredKeys
 from .queries import QUERIES
 from .reader import Reader
 from .recovery import recover
+from .retention import Retained, Retention, erase
 from .writer import Writer
 
 #: The write-ahead log is emptied when a quiet moment finds this many pages in it, and at the latest at the other.
@@ -140,6 +143,34 @@ class SqliteJournal:
         """End as a crash would: nothing more is written, and the lock is free."""
         self._stopped = JournalError("the journal was abandoned")
         self._file.abandon()
+
+    async def backup(self, path: str | Path) -> None:
+        """Copy the journal while it works; batches go on between the steps.
+
+        Raises:
+            JournalError: there is already something at `path`.
+        """
+        copy = Backup(self._db, Path(path))
+        while not copy.done:
+            await self._lane.run(copy.step)
+            await asyncio.sleep(0)
+        await self._lane.run(copy.finish)
+
+    async def retain(self, before_us: int, archive: str | Path) -> Retained:
+        """Move history whose decisions ended before a time into an archive; batches go on between the steps.
+
+        What keys may still be asked for stays, so that a duplicate can be told its answer.
+        """
+        keys: StoredKeys = self.state.keys  # type: ignore[assignment]
+        run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us))
+        while not run.done:
+            await self._lane.run(partial(run.step, self.state.open))
+            await asyncio.sleep(0)
+        return run.moved
+
+    async def erase(self, decision: int) -> int:
+        """Erase what a closed decision was about, for good; the number of facts that lost their payload."""
+        return await self._lane.run(partial(erase, self._db, decision))
 
     def _original(self, answer: port.Answer) -> None:
         """The verdict and outcome in force of a decision that is closed."""

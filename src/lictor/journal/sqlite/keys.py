@@ -70,7 +70,7 @@ class StoredKeys:
         self._run_keys = run_keys
         self._segment_keys = segment_keys
         self._sieve_bits = 32 * segment_keys
-        self._keep_us = keep_us
+        self.keep_us = keep_us
         self._fresh: dict[bytes, Bound] = {}
         self._sealing: dict[bytes, Bound] = {}
         self._run: list[bytes] = []
@@ -150,7 +150,7 @@ class StoredKeys:
         oldest_open = min((found.born for found in still_open.values()), default=self._run_last_seq + 1)
         while len(self._segments) > 1:
             segment = self._segments[0]
-            if segment.newest_us + self._keep_us >= at_us or segment.last_seq >= oldest_open:
+            if segment.newest_us + self.keep_us >= at_us or segment.last_seq >= oldest_open:
                 return
             self._dropping.append(self._segments.pop(0).id)
 

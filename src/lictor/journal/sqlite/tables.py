@@ -28,7 +28,6 @@ class Tables:
         self._note = note
         self._decisions = 0
         self._steps = 0
-        self._seen_steps: set[tuple[int, int]] = set()
         self._sources: set[tuple[str, str]] = set()
         self._versions: dict[tuple[str, str], int] = {}
         self._current: dict[_Key, bytes] = {}
@@ -39,9 +38,13 @@ class Tables:
         self._wanted_ends: list[tuple[int, int, str | None]] = []
         self._wanted_bound: list[tuple[bytes, int, bytes]] = []
         self._first_seq = 0
+        self._archived = False
+        #: Steps of decisions that are still open in the story; those of closed ones go when they are archived.
+        self._steps_of: dict[int, set[int]] = {}
 
-    def begin(self, ends: bytes, keys: bytes) -> None:
+    def begin(self, ends: bytes, keys: bytes, *, archived: bool) -> None:
         """A commit begins, with the notes in its row of what ended and what keys it bound."""
+        self._archived = archived
         self._ends, self._bound = list(unpack_ends(ends)), list(bound_keys(keys))
         self._wanted_ends, self._wanted_bound = [], []
         self._first_seq = 0
@@ -49,6 +52,8 @@ class Tables:
     def read(self, row: port.HistoryRow, audit: Audit) -> None:
         """One fact of it, which the audit has just read."""
         self._first_seq = self._first_seq or row.seq
+        for id_ in _steps(row):
+            self._steps_of.setdefault(id_, set()).add(row.seq)
         for end in audit.ends:
             source = end.decision.source if end.outcome is not None else None
             self._wanted_ends.append((row.seq - self._first_seq, end.decision.id, source))
@@ -57,8 +62,6 @@ class Tables:
             digest = key_digest(tenant, source, key)
             self._wanted_bound.append((digest, id_, content))
             self._keys[digest] = (id_, content, self._first_seq)
-        for id_ in _steps(row):
-            self._step(id_, row.seq)
         if isinstance(row.verb, port.Admit):
             self._sources.add((row.verb.decision.tenant, row.verb.decision.source))
         else:
@@ -73,6 +76,10 @@ class Tables:
 
     def _decision(self, end: End) -> None:
         d = end.decision
+        steps = self._steps_of.pop(d.id, set())
+        if self._archived:  # its row and its steps went with the commit that ended it
+            return
+        self._check_steps(d.id, steps)
         self._decisions += 1
         wanted = (
             end.born, end.seq, end.state, end.code, d.kind, d.tenant, d.source, d.key, d.order_key, d.priority,
@@ -83,13 +90,11 @@ class Tables:
             said = "is missing from" if found is None else "is not as history has it in"
             self._note("I15", f"decision {d.id} {said} the table of decisions")
 
-    def _step(self, id_: int, seq: int) -> None:
-        if (id_, seq) in self._seen_steps:
-            return
-        self._seen_steps = {step for step in self._seen_steps if step[1] == seq} | {(id_, seq)}
-        self._steps += 1
-        if not self._db.execute(QUERIES["has_step"], (id_, seq)).get:
-            self._note("I15", f"fact {seq} is missing from the steps of decision {id_}")
+    def _check_steps(self, id_: int, wanted: set[int]) -> None:
+        found = {seq for (seq,) in self._db.execute(QUERIES["steps_of"], (id_,))}
+        self._steps += len(wanted)
+        if found != wanted:
+            self._note("I15", f"the steps of decision {id_} are {sorted(found)}, history says {sorted(wanted)}")
 
     def _latest(self, row: port.HistoryRow) -> None:
         match row.verb:
@@ -120,6 +125,8 @@ class Tables:
     def compare(self, audit: Audit) -> None:
         """All of history has been read: the tables that hold only the end of it."""
         query = self._db.execute
+        for id_, steps in self._steps_of.items():
+            self._check_steps(id_, steps)
         self._same("decisions", query(QUERIES["count_decisions"]).get, self._decisions)
         self._same("steps", query(QUERIES["count_steps"]).get, self._steps)
         born = {id_: tale.born for id_, tale in audit.open.items() if tale.born < self._parked_to}

@@ -7,7 +7,7 @@ tells), and that every table is what follows from it (I15).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lictor.errors import JournalDamagedError, JournalError
 from lictor.journal import codec
 from lictor.journal.batch import decision_of
 
+from .archive import read
 from .audit import Audit
 from .file import APPLICATION_ID
 from .packing import Commit, PackedFact, facts, history_rows, payloads
@@ -47,11 +48,13 @@ class Findings(msgspec.Struct, frozen=True):
     open: int
     findings: tuple[Finding, ...]
     more: int = 0
+    #: False where facts are archived and their archives were not given: then the bytes were checked, the story was not.
+    judged: bool = True
 
     @property
     def clean(self) -> bool:
-        """Nothing is wrong."""
-        return not self.findings
+        """Nothing is wrong, and all was looked at."""
+        return self.judged and not self.findings
 
 
 class _Stored(msgspec.Struct):
@@ -68,6 +71,8 @@ class _Stored(msgspec.Struct):
     keys: bytes
     facts: bytes | None
     payloads: bytes | None
+    #: Its facts come from an archive.
+    was_archived: bool = False
 
     def commit(self) -> Commit:
         """As facts are read from it."""
@@ -77,8 +82,9 @@ class _Stored(msgspec.Struct):
 class _Verification:
     """One run over one file."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, archives: Sequence[str | Path]) -> None:
         self.db = db
+        self.archived_lines = {line.first_seq: line for path in archives for line in read(Path(path))}
         self.findings: list[Finding] = []
         self.more = 0
         self.commits = self.facts = self.archived = 0
@@ -92,8 +98,13 @@ class _Verification:
 
     def rows(self) -> Iterator[_Stored]:
         """All commits in order."""
-        for row in self.db.execute(QUERIES["audit_commits"]):
-            yield _Stored(*row)
+        for values in self.db.execute(QUERIES["audit_commits"]):
+            row = _Stored(*values)
+            line = self.archived_lines.get(row.first_seq)
+            if row.facts is None and line is not None:
+                row.facts, row.payloads = line.packed()
+                row.was_archived = True
+            yield row
 
     def bytes_hold(self) -> None:
         """The file's own structure, gaps, leaves, chain (I14)."""
@@ -156,7 +167,7 @@ class _Verification:
         audit = Audit(self.note)
         tables = Tables(self.db, self.note)
         for row in self.rows():
-            tables.begin(row.ends, row.keys)
+            tables.begin(row.ends, row.keys, archived=row.was_archived)
             for fact in history_rows(row.commit()):
                 audit.read(fact)
                 tables.read(fact, audit)
@@ -167,40 +178,44 @@ class _Verification:
         return audit, tables
 
 
-def verify(path: str | Path) -> Findings:
+def verify(path: str | Path, archives: Sequence[str | Path] = ()) -> Findings:
     """Check a journal. It may be open in a node: what is checked is one snapshot of it.
 
+    Where history was archived, what it shows can be judged only with all of its archives.
+
     Raises:
-        JournalError: there is no journal at that path, or it is from a newer engine.
+        JournalError: there is no journal at that path, it is from a newer engine, or an archive cannot be read.
     """
     try:
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as error:
         raise JournalError(f"there is no journal at {path}: {error}") from error
     try:
-        return _verify(db, str(path))
+        return _verify(db, str(path), archives)
     except (apsw.CorruptError, apsw.NotADBError) as error:
         return Findings(str(path), 0, 0, 0, 0, 0, (Finding("FILE", str(error)),))
     finally:
         db.close()
 
 
-def _verify(db: apsw.Connection, path: str) -> Findings:
+def _verify(db: apsw.Connection, path: str, archives: Sequence[str | Path]) -> Findings:
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     db.pragma("query_only", True)  # noqa: FBT003 - the value of a setting
     if db.pragma("application_id") != APPLICATION_ID:
         raise JournalError(f"{path} is not a Lictor journal")
     if db.pragma("user_version") > len(migrations()):
         raise JournalError(f"{path} was written by a newer engine")
-    run = _Verification(db)
+    run = _Verification(db, archives)
     db.execute("BEGIN")
     run.bytes_hold()
     decisions = still_open = 0
-    if not run.findings:
+    judged = not run.findings and not run.archived
+    if judged:
         audit, _ = run.history_holds()
         decisions, still_open = len(audit.closed), len(audit.open)
     db.execute("COMMIT")
-    return Findings(path, run.commits, run.facts, run.archived, decisions, still_open, tuple(run.findings), run.more)
+    counts = (run.commits, run.facts, run.archived, decisions, still_open)
+    return Findings(path, *counts, tuple(run.findings), run.more, judged)
 
 
 def summary(found: Findings) -> dict[str, Any]:

@@ -95,8 +95,6 @@ SELECT admit_seq, close_seq, state, code, kind, tenant, source, key, order_key, 
 FROM decisions WHERE id = ?;
 -- name: count_decisions
 SELECT count(*) FROM decisions;
--- name: has_step
-SELECT count(*) FROM steps WHERE decision = ? AND seq = ?;
 -- name: count_steps
 SELECT count(*) FROM steps;
 -- name: all_versions
@@ -105,3 +103,16 @@ SELECT name, version, seq FROM versions;
 SELECT segment, digest, decision, content FROM keys;
 -- name: segment_bounds
 SELECT min(id), max(last_seq) FROM key_segments;
+-- name: old_commits
+SELECT first_seq, id, at_us, count, facts, payloads FROM commits
+WHERE first_seq >= ? AND at_us < ? AND facts IS NOT NULL ORDER BY first_seq LIMIT ?;
+-- name: end_and_parent
+SELECT close_seq, closed_us, parent FROM decisions WHERE id = ?;
+-- name: archive_commit
+UPDATE commits SET facts = NULL, payloads = NULL WHERE first_seq = ?;
+-- name: forget_steps
+DELETE FROM steps WHERE decision = ?;
+-- name: forget_decision
+DELETE FROM decisions WHERE id = ?;
+-- name: put_payloads
+UPDATE commits SET payloads = ? WHERE first_seq = ?;

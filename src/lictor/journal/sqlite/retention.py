@@ -1,0 +1,106 @@
+"""Retention: moves history whose decisions ended long ago into an archive, and erases payloads; the chain holds.
+
+Each commit keeps its row, its leaves and its link; its facts and payloads go. A commit stays whole while any decision
+that it is about is open, or ended too lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from lictor.journal import codec
+from lictor.journal.batch import touched
+
+from . import archive
+from .packing import Commit, facts, pack, payloads
+from .queries import QUERIES
+
+#: Commits moved in one transaction, so that no batch waits long.
+SLICE_COMMITS = 100
+
+
+class Retained(msgspec.Struct):
+    """What was archived."""
+
+    commits: int = 0
+    facts: int = 0
+    decisions: int = 0
+
+
+class Retention:
+    """One run; `step` until it is done."""
+
+    def __init__(self, db: apsw.Connection, path: Path, before_us: int) -> None:
+        self._db = db
+        self._path = path
+        self._before_us = before_us
+        self._from_seq = 1
+        self.done = False
+        self.moved = Retained()
+
+    def step(self, still_open: Container[int]) -> None:
+        """Archive some commits, then let go of them."""
+        query = (self._from_seq, self._before_us, SLICE_COMMITS)
+        commits = [Commit(*row) for row in self._db.execute(QUERIES["old_commits"], query)]
+        if not commits:
+            self.done = True
+            return
+        self._from_seq = commits[-1].first_seq + commits[-1].size
+        old = [(commit, ended) for commit in commits if (ended := self._ended(commit, still_open)) is not None]
+        if not old:
+            return
+        archive.write(self._path, [commit for commit, _ in old])
+        self._db.execute("BEGIN IMMEDIATE")
+        for commit, ended in old:
+            self._db.execute(QUERIES["archive_commit"], (commit.first_seq,))
+            self.moved.commits += 1
+            self.moved.facts += commit.size
+            for decision in ended:
+                self._db.execute(QUERIES["forget_steps"], (decision,))
+                self._db.execute(QUERIES["forget_decision"], (decision,))
+                self.moved.decisions += 1
+        self._db.execute("COMMIT")
+
+    def _ended(self, commit: Commit, still_open: Container[int]) -> list[int] | None:
+        """The decisions that ended in a commit; None where it has to stay."""
+        ended = []
+        for event, decision, body in facts(commit.facts):
+            ids = (decision,) if decision is not None else touched(codec.decode(event, body, b""))
+            for id_ in ids:
+                if id_ in still_open:
+                    return None
+                row = self._db.execute(QUERIES["end_and_parent"], (id_,)).fetchone()
+                if row is None:  # archived before
+                    continue
+                close_seq, closed_us, parent = row
+                if closed_us >= self._before_us or parent in still_open:  # what a child drew is part of its parent
+                    return None
+                if commit.first_seq <= close_seq < commit.first_seq + commit.size:
+                    ended.append(id_)
+        return list(dict.fromkeys(ended))
+
+
+def erase(db: apsw.Connection, decision: int) -> int:
+    """Erase the payloads of a closed decision for good; the number of facts that lost one. Their digests stay."""
+    erased = 0
+    first: tuple[int, int] | None = db.execute(QUERIES["decision"], (decision,)).fetchone()
+    seqs = {seq for (seq,) in db.execute(QUERIES["steps_of"], (decision,))} | set(first or ())
+    db.execute("BEGIN IMMEDIATE")
+    for seq in sorted(seqs):
+        stored: tuple[Any, ...] = db.execute(QUERIES["commit_at"], (seq,)).fetchone() or ()
+        commit = Commit(*stored)
+        kept = payloads(commit.payloads, commit.size)
+        payload = kept[seq - commit.first_seq]
+        owner = facts(commit.facts)[seq - commit.first_seq][1] if commit.facts is not None else None
+        if payload is None or len(payload) == 1 or owner != decision:
+            continue
+        kept[seq - commit.first_seq] = [codec.payload_digest(*payload)]
+        db.execute(QUERIES["put_payloads"], (pack(kept), commit.first_seq))
+        erased += 1
+    db.execute("COMMIT")
+    return erased
