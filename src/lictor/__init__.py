@@ -47,6 +47,7 @@ from lictor.inputs.cron import Cron
 from lictor.inputs.csv_file import CsvFile
 from lictor.inputs.json_lines import JsonLines
 from lictor.inputs.pulling import Pulled
+from lictor.monitoring.redaction import Secret
 from lictor.node import Node
 from lictor.records import Decision, Outcome, Priority, Quarantined, Report, Signal, Verdict
 from lictor.runtime.clock import Clock, ScaledClock, SystemClock
@@ -90,6 +91,7 @@ __all__ = [
     "Reference",
     "Report",
     "ScaledClock",
+    "Secret",
     "Settings",
     "Signal",
     "Snapshot",

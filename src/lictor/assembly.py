@@ -14,6 +14,7 @@ from lictor.feedback.learner import Learner
 from lictor.inputs.intake import Intake
 from lictor.journal.port import Journal
 from lictor.monitoring.monitor import Monitor
+from lictor.monitoring.redaction import Redactor
 from lictor.pipeline import Pipeline
 from lictor.runtime.clock import SteadyClock
 from lictor.runtime.ids import Ids
@@ -40,7 +41,7 @@ def assemble(
         wake()
 
     decisions = Shaping(app, ids.next)
-    monitoring = Monitor(clock, journal)
+    monitoring = Monitor(clock, journal, Redactor(settings.redact))
     feedback = Learner(app, journal, settings.learn_every_s, decisions.value, monitoring)
     amend = {name: shaper.amended for name, shaper in decisions.shapers.items()}
     validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)

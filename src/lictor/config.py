@@ -30,6 +30,8 @@ class Settings:
     tune_collector: bool = True
     #: How long `stop` waits for running calls before it cancels them.
     drain_s: float = 10.0
+    #: Field names that are secret, beside the usual ones: their values are not in logs, timelines and exports.
+    redact: tuple[str, ...] = ()
     #: Lessons are written at most this often, unless one changes something.
     learn_every_s: float = 1.0
     #: Sheds are counted and written at most this often.

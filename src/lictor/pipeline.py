@@ -23,7 +23,7 @@ from lictor.execution.executor import Executor
 from lictor.feedback.learner import Learner
 from lictor.inputs.intake import Intake
 from lictor.journal.open import Open
-from lictor.journal.port import Admit, Answer, Journal, Learn, Start, Verb
+from lictor.journal.port import Admit, Answer, Journal, Start, Verb
 from lictor.monitoring.monitor import Monitor
 from lictor.records import Result
 from lictor.runtime.clock import Clock
@@ -124,8 +124,6 @@ class Pipeline:
                 self._ruled(next(admitted), answer)
             elif type(verb) is Start:
                 self.execution.started(verb, answer)
-            elif type(verb) is Learn:
-                self.feedback.wrote()
             else:
                 self.execution.wrote(verb, answer)
         finished, self.journal.state.finished = self.journal.state.finished, []

@@ -304,6 +304,29 @@ def test_a_reset_is_durable_when_it_returns_and_in_force_at_once():
     simulate(main)
 
 
+def test_a_reset_that_comes_while_a_turn_commits_waits_for_the_next():
+    app, disk = trades(), MemoryDisk()
+
+    async def main(clock):
+        async with node_on(app, clock, disk) as node:
+            await (await node.submit(app.Trade(10, "bad"), source="desk")).outcome()
+            write = node.journal.write
+
+            async def slow(verbs, at_us):
+                await clock.sleep(5)
+                return await write(verbs, at_us)
+
+            node.journal.write = slow
+            turn = asyncio.create_task(node.submit(app.Trade(1), source="desk"))
+            await clock.sleep(1)
+            await node.reset_adjustment("size", "desk", by="ann")
+            assert node.journal.state.adjustments["size", "desk"].by == "ann", "it is in the journal when it returns"
+            node.journal.write = write
+            await turn
+
+    simulate(main)
+
+
 def test_a_reset_that_meets_a_stopping_node_is_told():
     app = trades()
 

@@ -149,3 +149,14 @@ def test_two_runs_of_one_seed_write_the_same_log(lines):
     lines.clear()
     simulate(main, 7)
     assert lines == first
+
+
+def test_a_node_hides_the_names_that_its_settings_add(lines):
+    async def main(clock):
+        async with node_on(desk(), clock, redact=("units",)) as node:
+            held = await node.submit(Order(60), source="desk", tenant="acme")
+            return str(await node.timeline(held.id))
+
+    told = simulate(main)
+    assert '"units":"[redacted]"' in told
+    assert '"units":60' not in told

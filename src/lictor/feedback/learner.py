@@ -52,7 +52,9 @@ class Learner:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._qualities: dict[str, Share] = {}
         self._demotable = {s.name: s.demote_below for s in app.sources.values() if s.demote_below is not None}
+        #: Who waits for a reset to be written, and whose reset is being written.
         self._asked: list[asyncio.Future[None]] = []
+        self._writing: list[asyncio.Future[None]] = []
 
     @property
     def adjustments(self) -> Mapping[tuple[str, str], Adjustment]:
@@ -62,7 +64,8 @@ class Learner:
     # -- learning -------------------------------------------------------------------------------------------------
 
     def observe(self, finished: Iterable[Open]) -> None:
-        """These decisions have their outcomes, durably."""
+        """A turn is durable: what `verbs` gave, and the outcomes of these decisions."""
+        self._wrote()
         some = False
         for found in finished:
             if found.outcome is not None:
@@ -104,7 +107,8 @@ class Learner:
         adjustments = self.adjusting.settle(now_us)
         lessons = self._taken(now_us)
         self._due_us = now_us + self._every_us
-        return [Learn(lessons, adjustments, now_us)] if lessons or adjustments or self._asked else []
+        self._writing, self._asked = [*self._writing, *self._asked], []
+        return [Learn(lessons, adjustments, now_us)] if lessons or adjustments else []
 
     def _demote(self, now_us: int) -> None:
         """I20, tightening by itself: shut out a source whose signals are too often bad until a person reinstates it."""
@@ -144,10 +148,9 @@ class Learner:
         """Write in the next turn, whatever the time."""
         self._due_us = 0
 
-    def wrote(self) -> None:
-        """What `verbs` gave is durable."""
-        asked, self._asked = self._asked, []
-        for future in asked:
+    def _wrote(self) -> None:
+        writing, self._writing = self._writing, []
+        for future in writing:
             if not future.done():
                 future.set_result(None)
 
@@ -184,8 +187,8 @@ class Learner:
         self._tell_stopped(error)
 
     def _tell_stopped(self, error: Exception) -> None:
-        asked, self._asked = self._asked, []
-        for future in asked:
+        waiting, self._asked, self._writing = [*self._writing, *self._asked], [], []
+        for future in waiting:
             if not future.done():
                 future.set_exception(error)
 

@@ -7,10 +7,13 @@ five.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lictor.journal.open import Open
-from lictor.journal.port import Act, Admit, Answer, Close, Learn, Progress, Quarantine, Shed, Start, Verb
+from lictor.journal.port import Admit, Answer, Close, Learn, Progress, Quarantine, Shed, Start, Verb
+from lictor.records import Decision
 
 from .histogram import SIZES, Histogram
 
@@ -18,9 +21,10 @@ from .histogram import SIZES, Histogram
 SERIES_MAX = 2_000
 
 Key = tuple[str, ...]
+_WAIT = frozenset({"held", "deferred"})
 
 
-class Counter(dict[Key, int]):
+class Series(dict[Key, int]):
     """Counts by label values; `source` is the place of the label that is given up when there are too many."""
 
     def __init__(self, source: int | None = None) -> None:
@@ -29,12 +33,14 @@ class Counter(dict[Key, int]):
 
     def add(self, key: Key, count: int = 1) -> None:
         """Count."""
-        if key in self:
-            self[key] += count
-            return
-        if len(self) >= SERIES_MAX and self.source is not None:
+        if key not in self and len(self) >= SERIES_MAX and self.source is not None:
             key = (*key[: self.source], "*", *key[self.source + 1 :])
         self[key] = self.get(key, 0) + count
+
+    def extend(self, counted: Counter[Key]) -> None:
+        """Count many; a label that is None is empty."""
+        for key, count in counted.items():
+            self.add(tuple(label or "" for label in key), count)
 
 
 class Counts:
@@ -42,13 +48,13 @@ class Counts:
 
     def __init__(self, find: Callable[[int], Open | None]) -> None:
         self._find = find
-        self.verdicts = Counter(source=1)  # kind, source, result, code
-        self.outcomes = Counter(source=1)  # kind, source, result, code
-        self.attempts = Counter()  # effector, first or extra
-        self.events = Counter()  # effector, event
-        self.shed = Counter(source=1)  # kind, source, code
-        self.quarantined = Counter(source=0)  # source, reason
-        self.moves = Counter()  # adjustment, direction
+        self.verdicts = Series(source=1)  # kind, source, result, code
+        self.outcomes = Series(source=1)  # kind, source, result, code
+        self.attempts = Series()  # effector, first or extra
+        self.events = Series()  # effector, event
+        self.shed = Series(source=1)  # kind, source, code
+        self.quarantined = Series(source=0)  # source, reason
+        self.moves = Series()  # adjustment, direction
         self.verdict_s = Histogram()
         self.outcome_s: dict[str, Histogram] = {}
         self.commit_s = Histogram()
@@ -65,68 +71,66 @@ class Counts:
         at_us: int,
         commit_s: float,
     ) -> None:
-        """One turn was committed."""
+        """One turn was committed. Columns are gathered decision by decision, and counted all at once."""
         self.turns += 1
         self.commit_s.add(commit_s)
         self.batch.add(len(verbs))
-        arrivals: dict[int, int] = {}
+        ruled: list[Decision] = []
+        verdicts: list[Any] = []
+        starts: list[str] = []
+        events: list[Any] = []
         for verb, answer in zip(verbs, answers, strict=True):
-            if type(verb) is Admit:
-                self._ruled(verb, answer, arrivals)
-            elif type(verb) is Close or type(verb) is Progress:
-                if answer.ok and answer.open is not None:
-                    self._acted(verb.acts, answer.open)
+            kind = type(verb)
+            if kind is Admit:
+                verdict = answer.verdict
+                if verdict is not None:
+                    d: Decision = verb.decision  # type: ignore[attr-defined]
+                    result = verdict.result._value_ if answer.ok else "duplicate"
+                    ruled.append(d)
+                    verdicts.append((d.kind, d.source, result, verdict.code))
+                    if answer.started:
+                        starts.append(verb.plan.actions[0].effector)  # type: ignore[attr-defined]
+            elif kind is Close or kind is Progress:
+                if answer.ok and answer.open is not None and answer.open.plan is not None:
+                    actions = answer.open.plan.actions
+                    for act in verb.acts:  # type: ignore[attr-defined]
+                        event = act.event
+                        name = event if type(event) is str else event._value_
+                        events.append((actions[act.ordinal].effector, name))
             else:
                 self._other(verb, answer)
-        for received_us, count in arrivals.items():
+        self._ruled(ruled, verdicts, at_us)
+        for effector, count in Counter(starts).items():
+            self.attempts.add((effector, "first"), count)
+        self.events.extend(Counter(events))
+        self._ended(finished, at_us)
+
+    def _ruled(self, ruled: list[Decision], verdicts: list[Key], at_us: int) -> None:
+        """Count verdicts, and time the first one of each decision."""
+        counted = Counter(verdicts)
+        self.verdicts.extend(counted)
+        first = ruled
+        if self.waiting:
+            first = [d for d in ruled if d.id not in self.waiting]
+            self.waiting.difference_update([d.id for d in ruled])
+        if any(result in _WAIT for _, _, result, _ in counted):
+            self.waiting.update([d.id for d, key in zip(ruled, verdicts, strict=True) if key[2] in _WAIT])
+        for received_us, count in Counter([d.received_us for d in first]).items():
             self.verdict_s.add((at_us - received_us) / 1e6, count)
+
+    def _ended(self, finished: Sequence[Open], at_us: int) -> None:
+        keys: list[Any] = []
+        spans: dict[str, list[float]] = {}
         for found in finished:
-            self._ended(found, at_us)
-
-    def _ruled(self, verb: Admit, answer: Answer, arrivals: dict[int, int]) -> None:
-        decision, verdict = verb.decision, answer.verdict
-        if verdict is None:
-            return
-        result = verdict.result._value_ if answer.ok else "duplicate"
-        key = (decision.kind, decision.source, result, verdict.code or "")
-        counts = self.verdicts
-        if key in counts:
-            counts[key] += 1
-        else:
-            counts.add(key)
-        if self.waiting and decision.id in self.waiting:
-            self.waiting.discard(decision.id)
-        else:
-            received_us = decision.received_us
-            arrivals[received_us] = arrivals.get(received_us, 0) + 1
-        if result in {"held", "deferred"}:
-            self.waiting.add(decision.id)
-        if answer.started and verb.plan is not None:
-            self.attempts.add((verb.plan.actions[0].effector, "first"))
-
-    def _acted(self, acts: tuple[Act, ...], found: Open) -> None:
-        plan = found.plan
-        if plan is None:
-            return
-        events = self.events
-        for act in acts:
-            key = (plan.actions[act.ordinal].effector, str(act.event))
-            events[key] = events.get(key, 0) + 1
-
-    def _ended(self, found: Open, at_us: int) -> None:
-        decision, outcome = found.decision, found.outcome
-        if outcome is None:
-            return
-        self.waiting.discard(decision.id)
-        key = (decision.kind, decision.source, outcome.result, outcome.code or "")
-        if key in self.outcomes:
-            self.outcomes[key] += 1
-        else:
-            self.outcomes.add(key)
-        seconds = self.outcome_s.get(decision.kind)
-        if seconds is None:
-            seconds = self.outcome_s[decision.kind] = Histogram()
-        seconds.add((at_us - decision.received_us) / 1e6)
+            d, outcome = found.decision, found.outcome
+            if outcome is not None:
+                keys.append((d.kind, d.source, outcome.result, outcome.code))
+                spans.setdefault(d.kind, []).append((at_us - d.received_us) / 1e6)
+        self.outcomes.extend(Counter(keys))
+        for kind, seconds in spans.items():
+            self.outcome_s.setdefault(kind, Histogram()).extend(seconds)
+        if self.waiting:
+            self.waiting.difference_update([found.decision.id for found in finished])
 
     def _other(self, verb: Verb, answer: Answer) -> None:
         if isinstance(verb, Shed):

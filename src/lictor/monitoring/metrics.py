@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .counts import Counter, Counts
+from .counts import Counts, Series
 from .histogram import Histogram
 from .vitals import Vitals
 
@@ -117,7 +117,7 @@ class Metrics(Collector):
         yield family
 
 
-def counter(name: str, about: str, labels: tuple[str, ...], counts: Counter) -> Metric:
+def counter(name: str, about: str, labels: tuple[str, ...], counts: Series) -> Metric:
     """A counter with labels."""
     family = CounterMetricFamily(name, about, labels=labels)
     for key, count in counts.items():

@@ -24,6 +24,7 @@ from lictor.journal.port import (
     Verb,
 )
 from lictor.lifecycle import Event
+from lictor.records import Outcome
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 
@@ -64,15 +65,18 @@ class Monitor:
         debugging = self.log.debugging
         for verb, answer in zip(verbs, answers, strict=True):
             kind = type(verb)
-            if kind is Progress or kind is Close:
-                self._acted(verb, answer)
-            elif kind is Admit:
-                if debugging:
-                    self._ruled(verb, answer)
-            elif kind in _TOLD:
+            if kind is Close or kind is Progress:
+                acts = verb.acts  # type: ignore[attr-defined]
+                if len(acts) > 1 or (acts and acts[0].event == Event.DOUBT):
+                    self._acted(verb, answer)
+            elif kind is not Admit:
                 self._told(verb, answer)
+            elif debugging:
+                self._ruled(verb, answer)
         for found in finished:
-            self._ended(found, debugging=debugging)
+            outcome = found.outcome
+            if outcome is not None and (outcome.settled or outcome.result == "failed" or debugging):
+                self._ended(found, outcome, debugging=debugging)
 
     def _acted(self, verb: Any, answer: Answer) -> None:
         for act in verb.acts:
@@ -104,10 +108,8 @@ class Monitor:
                 duplicate=answer.code == "DUPLICATE",
             )
 
-    def _ended(self, found: Open, *, debugging: bool) -> None:
-        outcome, decision = found.outcome, found.decision
-        if outcome is None:
-            return
+    def _ended(self, found: Open, outcome: Outcome, *, debugging: bool) -> None:
+        decision = found.decision
         if outcome.settled:
             self._settled(outcome.settled, decision.id)
         if outcome.result == "failed":
@@ -142,7 +144,7 @@ class Monitor:
                 )
 
     def _told(self, verb: Verb, answer: Answer) -> None:
-        if answer.ok:
+        if answer.ok and type(verb) in _TOLD:
             if isinstance(verb, SetLimit) and verb.reset_latch:
                 self._latched.discard((verb.budget, verb.scope))
             for event, fields in _TOLD[type(verb)](verb):
