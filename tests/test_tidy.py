@@ -59,6 +59,10 @@ SEAM_EXCEPTIONS = {
         "datetime.datetime.now",
     ): "FIX stamps each message as it leaves; no decision reads it",
     ("desks/trading/fix/store.py", "datetime.datetime.now"): "the FIX engine asks when the session was made",
+    (
+        "desks/trading/demo/",
+        "asyncio.create_subprocess_exec",
+    ): "the demo starts the venue, and `lictor verify`, as processes of their own",
     ("desks/trading/venue/", "time"): "the venue is a process of its own, outside the engine",
     ("desks/trading/venue/", "asyncio.sleep"): "likewise",
     ("testing/fence.py", "threading"): "it is what stops threads",

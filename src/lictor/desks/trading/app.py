@@ -70,40 +70,8 @@ def trading_app(world: World, policy: Policy, sources: tuple[str, ...]) -> Means
 
 def _trade(means: Means, world: World) -> None:
     """How a trade is carried out: `order`, `pause` between slices, and `mark` when its horizon has passed."""
-    app, policy, conversation = means.app, means.policy, world.conversation
-    order = _order(means, world)
-
-    @app.effector(idempotent=True, timeout_s=5.0, slots=64, poll_after_s=0.5)
-    async def pause(call: Call, seconds: float) -> Any:
-        """Wait between slices, without holding anything up."""
-        return pending(call.key, poll_after_s=seconds)
-
-    @pause.reconcile
-    async def paused(call: Call, seconds: float) -> Report | None:
-        return report(f"{call.key}/over", final=True, result="succeeded", value=seconds)
-
-    @app.effector(idempotent=True, timeout_s=5.0, slots=64, poll_after_s=1.0)
-    async def mark(call: Call, side: int, qty: int, decision_mid: int, decided_us: int, horizon_s: float) -> Any:
-        """Wait until the horizon has passed, then measure."""
-        del side, qty, decision_mid
-        left_s = (decided_us - world.tape.time_us) / 1e6 + horizon_s
-        return pending(call.key, poll_after_s=max(left_s, 0.5) + 1.0)
-
-    @mark.reconcile
-    async def marked(
-        call: Call, side: int, qty: int, decision_mid: int, decided_us: int, horizon_s: float
-    ) -> Report | None:
-        end_us = decided_us + int(horizon_s * 1e6)
-        node = conversation.node
-        found = node.journal.state.open.get(call.decision) if node is not None else None
-        if world.tape.time_us < end_us or found is None:
-            return None
-        others = [action for number, action in enumerate(found.actions) if number != call.ordinal]
-        if any(action.state not in _OVER for action in others):
-            return None
-        values = [action.value for action in others if isinstance(action.value, dict)]
-        value = _measure(world.tape, side, qty, decision_mid, end_us, horizon_s, values)
-        return report(f"{call.key}/mark", final=True, result="succeeded", value=value)
+    app, policy = means.app, means.policy
+    order, pause, mark = _order(means, world), _pause(app), _mark(app, world)
 
     @app.plan(Trade)
     def trade(wanted: Trade) -> Any:
@@ -120,8 +88,50 @@ def _trade(means: Means, world: World) -> None:
                 drafts.append(resting)
                 before, rest = [], resting.result
             drafts.append(order.action(*common, child.qty, rest, 0.0).after(*before))
-        measure = mark.action(wanted.side, wanted.qty, wanted.mid_half_cents, wanted.signal_us, wanted.horizon_s)
-        return all_of(*drafts, measure)
+        decided = (wanted.mid_half_cents, wanted.signal_us, wanted.horizon_s)
+        return all_of(*drafts, mark.action(wanted.side, wanted.qty, *decided))
+
+
+def _pause(app: App) -> Any:
+    @app.effector(idempotent=True, timeout_s=5.0, slots=64, poll_after_s=0.5)
+    async def pause(call: Call, seconds: float) -> Any:
+        """Wait between slices, without holding anything up."""
+        return pending(call.key, poll_after_s=seconds)
+
+    @pause.reconcile
+    async def paused(call: Call, seconds: float) -> Report | None:
+        return report(f"{call.key}/over", final=True, result="succeeded", value=seconds)
+
+    return pause
+
+
+def _mark(app: App, world: World) -> Any:
+    conversation, tape = world.conversation, world.tape
+
+    @app.effector(idempotent=True, timeout_s=5.0, slots=64, poll_after_s=1.0)
+    async def mark(call: Call, side: int, qty: int, decision_mid: int, decided_us: int, horizon_s: float) -> Any:
+        """Wait until the horizon has passed, then measure."""
+        del side, qty, decision_mid
+        left_s = (decided_us - tape.time_us) / 1e6 + horizon_s
+        return pending(call.key, poll_after_s=max(left_s, 0.5) + 1.0)
+
+    @mark.reconcile
+    async def marked(
+        call: Call, side: int, qty: int, decision_mid: int, decided_us: int, horizon_s: float
+    ) -> Report | None:
+        end_us = decided_us + int(horizon_s * 1e6)
+        node = conversation.node
+        found = node.journal.state.open.get(call.decision) if node is not None else None
+        if tape.time_us < end_us or found is None:
+            return None
+        others = [action for number, action in enumerate(found.actions) if number != call.ordinal]
+        if any(action.state not in _OVER for action in others):
+            return None
+        values = [action.value for action in others if isinstance(action.value, dict)]
+        value = _measure(tape, side, qty, decision_mid, end_us, horizon_s, values)
+        return report(f"{call.key}/mark", final=True, result="succeeded", value=value)
+
+    return mark
 
 
 def _order(means: Means, world: World) -> Any:

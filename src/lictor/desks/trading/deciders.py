@@ -7,6 +7,7 @@ they may have is for the gates.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,7 @@ from lictor.desks.trading.shortfall import mid_half_cents
 #: What a source would like for each basis point of stated edge, in steps that a person would type.
 QTY_PER_BPS = QTY_PER_BTC // 8
 QTY_STEP = QTY_PER_BTC // 200
+SAID_KEPT_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,12 @@ class FittedModel:
         self._horizon_s = float(model.horizon_s)
         self._stream = SignalStream(model, int(every_s * 1e6), after_us=after_us)
         self._book: Snapshot | None = None
+        #: What it has said lately, acted on or not, to be scored once the future is known.
+        self.said: deque[ModelSignal] = deque(maxlen=SAID_KEPT_MAX)
 
     def feed(self, event: MarketEvent) -> list[Proposal]:
         signals = self._stream.feed(event)
+        self.said.extend(signals)
         if isinstance(event, Snapshot):
             self._book = event
         return [Proposal(self.name, self._trade(signal, self._book)) for signal in signals if self._book is not None]

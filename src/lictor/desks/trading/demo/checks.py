@@ -31,7 +31,6 @@ class Finding:
 
 async def checked(options: Options, session: Session, recorder: Recorder, truth: Path) -> list[Finding]:
     """All findings of a run that has ended."""
-    await recorder.collect()
     findings = [
         _position(session, truth),
         _money(session, truth),

@@ -93,6 +93,11 @@ class Recorder:
     #: All that the journal has of feedback, once `learned` was called.
     adjustments: list[Any] = field(default_factory=list)
     lessons: int = 0
+    #: What a story is about -> its lines.
+    stories: dict[str, list[str]] = field(default_factory=dict)
+    metrics: str = ""
+    #: The first decision of which an order was in doubt.
+    doubted: int | None = None
 
     async def collect(self) -> None:
         """Take the outcomes of all decisions that have one."""
@@ -105,11 +110,27 @@ class Recorder:
 
     async def learned(self, session: Session) -> None:
         """Take all that the journal has of feedback; it must be open."""
+        await self.collect()
         async for row in session.node.journal.scan():
             learned: Any = row.verb
             if row.event == "learn":
                 self.lessons += len(learned.lessons)
                 self.adjustments += learned.adjustments
+        self.metrics = session.node.metrics()
+        told = {"An acknowledgement that was lost": self.doubted, "A trade that was made smaller": self._smaller()}
+        for title, decision in told.items():
+            if decision is not None:
+                self.stories[title] = (await session.node.timeline(decision)).lines()
+
+    def _smaller(self) -> int | None:
+        """The last trade whose size was cut because of what its source's edge had earned, and that was filled."""
+        for one in reversed(self.decided):
+            cut = any(
+                (r.seen or {}).get("learned", 1.0) < 1.0 and r.result == "amend" for r in one.handle.verdict.rulings
+            )
+            if cut and one.drill is None and self.children(one.handle.id):
+                return one.handle.id
+        return None
 
     def mark(self, decision: int | None) -> dict[str, Any] | None:
         """What a trade's last action measured."""
@@ -182,7 +203,8 @@ class Recorder:
             "heard": f"order {key}: the venue's report came after all; it is not sent again",
             "absent": f"order {key}: the venue was asked and never saw it; it may be sent",
         }
-        del decision
+        if what == "in_doubt" and self.doubted is None:
+            self.doubted = decision
         self.event(what, texts[what], staged=False)
 
     def _throttled(self, source: str) -> None:

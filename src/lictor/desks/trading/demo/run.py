@@ -20,14 +20,14 @@ from lictor.desks.trading.demo.checks import checked
 from lictor.desks.trading.demo.drills import HEAD, Drills
 from lictor.desks.trading.demo.options import Options
 from lictor.desks.trading.demo.record import Recorder
+from lictor.desks.trading.demo.report.gather import gather
+from lictor.desks.trading.demo.report.write import write
 from lictor.desks.trading.demo.screen import Screen, screen_for
 from lictor.desks.trading.demo.venue import Venue
 from lictor.desks.trading.fitting import fit_events
 from lictor.desks.trading.market import MarketEvent, Print, Snapshot
 from lictor.desks.trading.model import Model
 from lictor.desks.trading.policy import Policy
-from lictor.desks.trading.report.gather import gather
-from lictor.desks.trading.report.write import write
 from lictor.desks.trading.session import Place, Session
 from lictor.desks.trading.venue import CaptureMissing, read_capture, sample
 
@@ -81,7 +81,8 @@ async def run(options: Options) -> int:
         finally:
             ended = await venue.stop()
     findings = await checked(options, session, recorder, venue.truth)
-    facts = await gather(options, session, recorder, fitted.model, ended, findings)
+    facts = gather(options, session, recorder, fitted.model, ended, findings)
+    (options.out / "metrics.txt").write_text(recorder.metrics, encoding="utf-8")
     path = write(options, facts, started_us=started_us, took_s=machine.monotonic() - began)
     screen.result(facts, path, machine.monotonic() - began)
     return 1 if facts["invariants"]["violated"] else 0
@@ -130,7 +131,7 @@ async def _trade(options: Options, recorder: Recorder, screen: Screen, venue: Ve
         session.trading = True
         while clock.wall_us() < end_us and session.node.failure is None:
             screen.refresh(session)
-            await clock.sleep(0.2 * options.speed)
+            await clock.sleep(0.25 * options.speed)
         session.trading = False
         screen.say("trading is over: letting everything open close, then flattening")
         await _close(session, screen)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from lictor.desks.trading.report import figures
-from lictor.desks.trading.report.plot import second
-from lictor.desks.trading.report.style import STYLE
+from lictor.desks.trading.demo.report import figures
+from lictor.desks.trading.demo.report.plot import second
+from lictor.desks.trading.demo.report.style import STYLE
 
 
 def page(facts: dict[str, Any], shows: Sequence[Any], environment: dict[str, Any]) -> str:
@@ -24,6 +24,7 @@ def page(facts: dict[str, Any], shows: Sequence[Any], environment: dict[str, Any
                  "Latency is from submit to a verdict that is on disk."),
         _section("Result and position", figures.result(facts), "Marked at the mid."),
         _section("What happened", _events(facts), "Exercises are marked; everything else came of itself."),
+        _section("Two stories, as the journal tells them", _stories(facts), "What <code>lictor show</code> says."),
         _section("Checks", _findings(facts), "The desk's word against the venue's own log, and the engine's promises."),
         _section("Figures asked for", _shows(shows), ""),
         _section("Environment", _table([(k, _text(v)) for k, v in environment.items()]), ""),
@@ -88,6 +89,17 @@ def _learned_text(facts: dict[str, Any]) -> str:
         "Each closed trade teaches its source's realised against its stated edge, and the next verdict reads the size "
         f"that this has earned. {feedback['adjustments']} adjustments changed {feedback['verdicts_changed']} verdicts. "
         + _changed_text(feedback["first_changed"])
+        + _live_text(facts["model"]["live"])
+    )
+
+
+def _live_text(live: dict[str, float] | None) -> str:
+    if live is None:
+        return ""
+    return (
+        f" All {live['signals']} signals of the model, acted on or not: stated {live['edge_stated_bps']:.3f} bps, came "
+        f"to {live['edge_realised_bps']:.3f} with a standard error of {live['edge_error_bps']:.3f}; hit rate "
+        f"{live['hit_rate']:.0%}, Brier skill {live['brier_skill']:+.3f}."
     )
 
 
@@ -107,6 +119,13 @@ def _events(facts: dict[str, Any]) -> str:
         for e in facts["events"]
     )
     return f"<table>{rows}</table>"
+
+
+def _stories(facts: dict[str, Any]) -> str:
+    return "".join(
+        f"<details open><summary>{escape(title)}</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
+        for title, lines in facts["stories"].items()
+    )
 
 
 def _findings(facts: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from html import escape
 from itertools import accumulate
 from typing import Any
 
-from lictor.desks.trading.report.plot import RIGHT, WIDTH, Plot, bars, second, span, time_ticks
+from lictor.desks.trading.demo.report.plot import RIGHT, WIDTH, Plot, bars, second, span, time_ticks
 
 PARTS = ("delay", "impact", "spread", "opportunity", "fees")
 _LANES_MAX = 9
@@ -104,11 +104,11 @@ def queue(facts: dict[str, Any]) -> str:
     rows = facts["series"]["queue"]
     plot = Plot(rows[0][0], rows[-1][0], 0.0, max(3.0, max(row[1] for row in rows) * 1.15), 150, "open")
     plot.area([(row[0], row[1]) for row in rows], "a")
-    plot.line([(row[0], row[2]) for row in rows], "b", step=True)
-    for at_us, _, _, doubt in rows:
-        if doubt:
-            plot.dot(at_us, doubt, "no", f"{second(at_us)}: {doubt} in doubt", 3.0)
-    return plot.svg("queue") + _key({"open decisions": "a", "own orders resting": "b", "in doubt": "no"})
+    plot.line([(row[0], row[2]) for row in rows], "c", step=True)
+    for event in facts["events"]:
+        if event["what"] == "in_doubt":
+            plot.dot(event["at_us"], 1.0, "no", f"{second(event['at_us'])}: {event['text']}", 4.0)
+    return plot.svg("queue") + _key({"open decisions": "a", "own orders resting": "c", "an order in doubt": "no"})
 
 
 def latency(facts: dict[str, Any]) -> str:

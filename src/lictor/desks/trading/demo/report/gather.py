@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from lictor.desks.trading.deciders import FittedModel
 from lictor.desks.trading.demo.checks import Finding
 from lictor.desks.trading.demo.options import Options
 from lictor.desks.trading.demo.record import Decided, Recorder
-from lictor.desks.trading.market import MONEY_PER_USD, QTY_PER_BTC
+from lictor.desks.trading.market import MONEY_PER_USD, QTY_PER_BTC, Snapshot
 from lictor.desks.trading.model import Model
+from lictor.desks.trading.score import MidPath, score
 from lictor.desks.trading.session import Session
 
 PARTS = ("delay", "impact", "spread", "opportunity", "fees")
 _REFUSED = {"refused", "shed"}
 
 
-async def gather(
+def gather(
     options: Options,
     session: Session,
     recorder: Recorder,
@@ -32,7 +34,7 @@ async def gather(
         "decisions": _decisions(recorder),
         "orders": _orders(session),
         "tca": _tca(recorder),
-        "feedback": await _feedback(session, recorder),
+        "feedback": _feedback(session, recorder),
         "invariants": {
             "checked": len(findings),
             "violated": len(violated),
@@ -42,9 +44,10 @@ async def gather(
         "speed_factor": options.speed,
         "stages": _stages(session, recorder, p50, p99),
         "market": _market(recorder, ended),
-        "model": _model(model),
+        "model": {**_model(model), "live": _live(session, recorder, model)},
         "result": _result(session),
         "events": [{"at_us": e.at_us, "what": e.what, "text": e.text, "staged": e.staged} for e in recorder.events],
+        "stories": recorder.stories,
         "series": _series(recorder),
     }
 
@@ -141,7 +144,7 @@ def _of_source(rows: Sequence[tuple[Decided, dict[str, Any], float]], name: str)
     }
 
 
-async def _feedback(session: Session, recorder: Recorder) -> dict[str, Any]:
+def _feedback(session: Session, recorder: Recorder) -> dict[str, Any]:
     """Lessons and adjustments, and the first verdicts that an adjustment changed: the proof that the loop is closed."""
     adjustments = [
         {"at_us": a.at_us, "name": a.name, "subject": a.subject, "was": a.was, "value": a.value, "lesson": a.lesson,
@@ -149,7 +152,7 @@ async def _feedback(session: Session, recorder: Recorder) -> dict[str, Any]:
         for a in recorder.adjustments
     ]  # fmt: skip
     changed = []
-    for one in recorder.decided:
+    for one in recorder.real():
         for ruling in one.handle.verdict.rulings:
             seen = ruling.seen or {}
             read = next((r for r in ruling.reads if r.name == "size"), None)
@@ -169,7 +172,7 @@ async def _feedback(session: Session, recorder: Recorder) -> dict[str, Any]:
         "verdicts_changed": len(changed),
         "first_changed": changed[:5],
         "moves": adjustments,
-        "calibration": {name: session.node.pipeline.feedback.score(name, "calibration") for name in _names(session)},
+        "calibration": {name: session.node.score(name, "calibration") for name in _names(session)},
         "edge": {s: lesson.values for (n, s), lesson in session.node.journal.state.lessons.items() if n == "edge"},
     }
 
@@ -200,6 +203,7 @@ def _stages(session: Session, recorder: Recorder, p50: float | None, p99: float 
         "execution": {"orders": session.conversation.counts.sent, "fills": session.conversation.counts.fills},
         "monitoring": {
             "observations": len(recorder.queue),
+            "metrics": recorder.metrics.count("\n# TYPE") + recorder.metrics.startswith("# TYPE"),
             "open_max": max((q.decisions for q in recorder.queue), default=0),
             "verdict_ms": {"p50": p50, "p99": p99},
         },
@@ -230,6 +234,25 @@ def _model(model: Model) -> dict[str, Any]:
         "held_out_hit_rate": training.held_out_hit_rate,
         "held_out_brier": training.held_out_brier,
         "base_rate_brier": training.base_rate_brier,
+    }
+
+
+def _live(session: Session, recorder: Recorder, model: Model) -> dict[str, float] | None:
+    """How good all that the model said was, whether or not it was acted on; None if nothing can be judged."""
+    said = [signal for one in session.deciders if isinstance(one, FittedModel) for signal in one.said]
+    path = MidPath(Snapshot(at_us, ((bid, 1),), ((ask, 1),)) for at_us, bid, ask in recorder.prices)
+    try:
+        found = score(said, path, model.horizon_s)
+    except ValueError:
+        return None
+    return {
+        "signals": found.count,
+        "hit_rate": found.hit_rate,
+        "brier": found.brier,
+        "brier_skill": found.brier_skill,
+        "edge_stated_bps": found.edge_stated_bps,
+        "edge_realised_bps": found.edge_realised_bps,
+        "edge_error_bps": found.edge_error_bps,
     }
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 
 WIDTH = 960
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 20, 24
 _TICKS = 5
 _NICE = (1, 2, 2.5, 5, 10)
 
@@ -122,7 +122,7 @@ class Plot:
             name = escape(self.text(tick))
             grid.append(f'<text class="tick" x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
         grid += time_ticks(self.x, self.from_us, self.until_us, self.height - 6)
-        unit = f'<text class="tick" x="4" y="{TOP + 4}">{escape(self.unit)}</text>' if self.unit else ""
+        unit = f'<text class="tick" x="4" y="{TOP - 9}">{escape(self.unit)}</text>' if self.unit else ""
         return (
             f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{escape(label)}">'
             f"{''.join(grid)}{unit}{''.join(self.marks)}</svg>"

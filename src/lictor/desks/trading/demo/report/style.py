@@ -38,6 +38,8 @@ text.name{{fill:var(--ink);font-size:12px}}text.small{{font-size:10.5px}}text.no
 .f-buy,.f-sell{{opacity:.85}}
 .key{{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem;margin:.2rem 0 0 62px}}
 .key i{{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.4rem;vertical-align:-1px}}
+pre{{font:12px/1.5 ui-monospace,Menlo,monospace;overflow-x:auto;margin:.3rem 0 1rem}}
+summary{{cursor:pointer}}
 table{{border-collapse:collapse;width:100%;font-size:.88rem}}
 td,th{{padding:.28rem .6rem .28rem 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}}
 th{{font-weight:500;color:var(--muted);white-space:nowrap}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from lictor import SystemClock
 from lictor.desks.trading.demo.options import Options
-from lictor.desks.trading.report.page import page
+from lictor.desks.trading.demo.report.page import page
 from lictor.surfaces.evidence import Evidence
 
 COMMAND = "make demo"
