@@ -77,6 +77,33 @@ def test_the_error_of_a_cost_is_relative():
     assert tally.cost_error_abs == pytest.approx(0.1 + 0.2 + 1.0)
 
 
+anything = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**300, 10**320)
+    | st.floats()
+    | st.sampled_from([1.7e308, -1.7e308])
+    | st.decimals()
+    | st.sampled_from([Decimal("sNaN"), Decimal("1e999"), Decimal(3)])
+    | st.text(max_size=3)
+    | st.lists(st.integers(), max_size=2)
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["within_s", "amount", "value", "cash", "x"]), anything, max_size=5),
+    anything,
+    st.lists(st.tuples(st.just("cash"), st.integers() | st.just(10**320) | st.just(Decimal("1e999"))), max_size=2),
+)
+def test_no_expectation_breaks_the_one_that_learns(expects, value, settled):
+    """What sources state is theirs; it must not stop a node."""
+    tally = tallied((decision(expects=expects), outcome(value=value, settled=settled)))
+    assert tally.count == 1
+    assert tally.cost_count <= 4
+    assert Tally.of(tally.values(), 0).values() == tally.values()
+
+
 ends = st.builds(
     outcome,
     st.sampled_from(["succeeded", "failed", "expired", "cancelled"]),

@@ -19,6 +19,11 @@ from lictor.records import Decision, Outcome
 from .calibration import Calibration
 from .share import Share
 
+#: Types of numbers as JSON and settlements have them; a bool is none.
+_NUMBERS = frozenset({int, float, Decimal})
+
+_YEAR_S = 31_536_000.0
+
 
 class Tally:
     """What is known of one source and kind."""
@@ -86,7 +91,8 @@ class Tally:
         due_us = decision.deadline_us
         within_s = decision.expects.get("within_s") if decision.expects else None
         if number(within_s):
-            due_us = min(due_us, decision.received_us + int(within_s * 1e6))  # type: ignore[operator]
+            within_us = min(max(float(within_s), 0.0), _YEAR_S) * 1e6  # type: ignore[arg-type]
+            due_us = min(due_us, decision.received_us + int(within_us))
         late_us = at_us - due_us
         self.on_time.note(good=late_us <= 0)
         if late_us > 0:
@@ -96,12 +102,13 @@ class Tally:
 
     def _cost(self, expects: dict[str, Any], outcome: Outcome) -> None:
         for expected, true in compared(expects, outcome):
-            self.cost_count += 1
-            self.cost_expected += expected
-            self.cost_true += true
             error = (true - expected) / abs(expected) if expected else float(true != 0)
-            self.cost_error += error
-            self.cost_error_abs += abs(error)
+            if math.isfinite(error):
+                self.cost_count += 1
+                self.cost_expected += expected
+                self.cost_true += true
+                self.cost_error += error
+                self.cost_error_abs += abs(error)
 
     def values(self) -> dict[str, Any]:
         """What `Tally.of` takes up again, exactly: counts of all outcomes, and the sums behind the recent shares."""
@@ -135,7 +142,8 @@ def compared(expects: dict[str, Any], outcome: Outcome) -> Iterator[tuple[float,
     """Each amount or value that was expected, with the true one; what was not settled is left out."""
     settled: dict[str, float] = {}
     for reservation in outcome.settled:
-        settled[reservation.budget] = settled.get(reservation.budget, 0.0) + float(reservation.amount)
+        if number(reservation.amount):
+            settled[reservation.budget] = settled.get(reservation.budget, 0.0) + float(reservation.amount)
     for name, expected in expects.items():
         if name == "within_s" or not number(expected):
             continue
@@ -149,6 +157,9 @@ def compared(expects: dict[str, Any], outcome: Outcome) -> Iterator[tuple[float,
 
 def number(value: object) -> bool:
     """Whether it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if type(value) not in _NUMBERS:
         return False
-    return math.isfinite(value)
+    try:
+        return math.isfinite(float(value))  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # longer than any float, or a signalling NaN
+        return False
