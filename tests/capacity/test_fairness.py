@@ -57,8 +57,9 @@ def test_everything_comes_out_once_and_the_higher_class_first(items):
         queue.push((priority, tenant, deadline, ticket), priority, tenant, deadline)
     out = []
     while queue.size:
-        assert queue.peek() == (taken := queue.pop())
-        out.append(taken)
+        first = queue.peek()
+        out.append(queue.pop())
+        assert out[-1] == first
     assert queue.pop() is None
     assert queue.peek() is None
     assert sorted(out) == sorted((*item, ticket) for ticket, item in enumerate(items))
