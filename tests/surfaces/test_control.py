@@ -9,23 +9,22 @@ import stat
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.surfaces.shell import PAYOUTS
 
 from lictor import LictorError, Node
 from lictor.surfaces import control
 from lictor.surfaces.channel import AskError, Channel
 from lictor.surfaces.control import Control, listen
+from lictor.surfaces.loading import load
 
 
-def payouts():
-    space: dict = {"__name__": "payouts_here"}
-    exec(compile(PAYOUTS, "payouts.py", "exec", dont_inherit=True), space)
-    return space["app"]
+@pytest.fixture(autouse=True)
+def _here(shell) -> None:
+    """`payouts.py` is in the current directory."""
 
 
 @asynccontextmanager
 async def served(path):
-    async with Node(payouts()) as node, Control(node, path):
+    async with Node(load("payouts:app")) as node, Control(node, path):
         yield node
 
 
@@ -74,7 +73,7 @@ def test_the_socket_is_its_owners_and_goes_with_the_node(tmp_path) -> None:
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
     assert not path.exists()
-    assert list(tmp_path.iterdir()) == []
+    assert [left.name for left in tmp_path.iterdir() if left.name.startswith("s")] == []
 
 
 def test_a_path_that_is_longer_than_a_socket_address(tmp_path) -> None:
@@ -105,7 +104,7 @@ def test_a_socket_that_was_taken_over_is_not_removed_by_the_one_before(tmp_path)
     path = tmp_path / "s"
 
     async def main():
-        async with Node(payouts()) as node:
+        async with Node(load("payouts:app")) as node:
             first = Control(node, path)
             await first.start()
             async with Control(node, path):

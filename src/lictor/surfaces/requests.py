@@ -1,7 +1,4 @@
-"""What can be asked of a running node over its control socket. Calls the node's public methods and nothing else.
-
-Each request is a frozen struct: its fields are the wire format, a field too many or of another type is refused.
-"""
+"""What can be asked of a running node over its control socket. Calls the node's public methods and nothing else."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from lictor.node import Node
 from lictor.records import Amount, Report, Signal
 from lictor.runtime.ids import id_number, id_text
 
+from . import asks
 from .views import (
     decision_data,
     decision_of,
@@ -37,183 +35,30 @@ from .views import (
 ROWS_MAX = 1_000
 
 
-class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One request."""
-
-
-class Hello(Ask, frozen=True):
-    """Who is there."""
-
-
-class Submit(Ask, frozen=True):
-    """Submit one decision; with `wait_s`, also wait for its outcome."""
-
-    kind: str
-    payload: Any
-    source: str = "local"
-    tenant: str = "default"
-    key: str | None = None
-    priority: int | None = None
-    expires_in_s: float | None = None
-    confidence: float | None = None
-    expects: dict[str, Any] | None = None
-    wait_s: float | None = None
-
-
-class List(Ask, frozen=True):
-    """Decisions, newest first."""
-
-    state: str | None = None
-    kind: str | None = None
-    tenant: str | None = None
-    source: str | None = None
-    code: str | None = None
-    key: str | None = None
-    open_only: bool = False
-    before: str | None = None
-    limit: int = 50
-
-
-class Show(Ask, frozen=True):
-    """The story of one decision."""
-
-    what: str
-    tenant: str | None = None
-
-
-class Approve(Ask, frozen=True):
-    """A person's answer to a held decision."""
-
-    what: str
-    by: str
-    approved: bool = True
-    gate: str | None = None
-    reason: str = ""
-    tenant: str | None = None
-
-
-class Cancel(Ask, frozen=True):
-    """A request to cancel."""
-
-    what: str
-    by: str
-    reason: str = ""
-    tenant: str | None = None
-
-
-class Halt(Ask, frozen=True):
-    """Halt a scope, or admit only what reduces."""
-
-    scope: str
-    by: str
-    reason: str = ""
-    reduce_only: bool = False
-
-
-class Resume(Ask, frozen=True):
-    """Lift a halt."""
-
-    scope: str
-    by: str
-    reason: str = ""
-
-
-class Limits(Ask, frozen=True):
-    """All balances, and what is halted."""
-
-
-class SetLimit(Ask, frozen=True):
-    """Another limit, from now on."""
-
-    budget: str
-    limit: str
-    by: str
-    scope: str = "all"
-    reset_latch: bool = False
-
-
-class QuarantineList(Ask, frozen=True):
-    """What is kept aside."""
-
-    source: str | None = None
-    limit: int = 100
-
-
-class QuarantineShow(Ask, frozen=True):
-    """One entry, its signal included."""
-
-    what: str
-
-
-class QuarantineReplay(Ask, frozen=True):
-    """Through the door again, as it was or with another payload."""
-
-    what: str
-    by: str
-    payload: Any = None
-
-
-class QuarantineDiscard(Ask, frozen=True):
-    """Out of quarantine for good."""
-
-    what: str
-    by: str
-
-
-class Resolve(Ask, frozen=True):
-    """News of an action that is pending or in doubt, from a person or a program: by decision, or by the world's ref."""
-
-    what: str
-    result: str
-    by: str
-    code: str | None = None
-    value: Any = None
-    settled: dict[str, str] = {}
-    ordinal: int = 0
-    report: str | None = None
-    tenant: str | None = None
-
-
-class Outcomes(Ask, frozen=True):
-    """The outcome feed after a cursor."""
-
-    source: str | None = None
-    after: int = 0
-    limit: int = 100
-
-
-class Metrics(Ask, frozen=True):
-    """Prometheus metrics, as text."""
-
-
-class Health(Ask, frozen=True):
-    """Alive, ready, and why not."""
-
-
 class Requests:
     """Answers requests for one node."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._asks: dict[str, tuple[type[Ask], Callable[[Any], Awaitable[Any]]]] = {
-            "hello": (Hello, self._hello),
-            "submit": (Submit, self._submit),
-            "list": (List, self._list),
-            "show": (Show, self._show),
-            "approve": (Approve, self._approve),
-            "cancel": (Cancel, self._cancel),
-            "halt": (Halt, self._halt),
-            "resume": (Resume, self._resume),
-            "limits": (Limits, self._limits),
-            "set_limit": (SetLimit, self._set_limit),
-            "quarantine_list": (QuarantineList, self._quarantine_list),
-            "quarantine_show": (QuarantineShow, self._quarantine_show),
-            "quarantine_replay": (QuarantineReplay, self._quarantine_replay),
-            "quarantine_discard": (QuarantineDiscard, self._quarantine_discard),
-            "resolve": (Resolve, self._resolve),
-            "outcomes": (Outcomes, self._outcomes),
-            "metrics": (Metrics, self._metrics),
-            "health": (Health, self._health),
+        self._asks: dict[str, tuple[type[asks.Ask], Callable[[Any], Awaitable[Any]]]] = {
+            "hello": (asks.Hello, self._hello),
+            "submit": (asks.Submit, self._submit),
+            "list": (asks.List, self._list),
+            "show": (asks.Show, self._show),
+            "approve": (asks.Approve, self._approve),
+            "cancel": (asks.Cancel, self._cancel),
+            "halt": (asks.Halt, self._halt),
+            "resume": (asks.Resume, self._resume),
+            "limits": (asks.Limits, self._limits),
+            "set_limit": (asks.SetLimit, self._set_limit),
+            "quarantine_list": (asks.QuarantineList, self._quarantine_list),
+            "quarantine_show": (asks.QuarantineShow, self._quarantine_show),
+            "quarantine_replay": (asks.QuarantineReplay, self._quarantine_replay),
+            "quarantine_discard": (asks.QuarantineDiscard, self._quarantine_discard),
+            "resolve": (asks.Resolve, self._resolve),
+            "outcomes": (asks.Outcomes, self._outcomes),
+            "metrics": (asks.Metrics, self._metrics),
+            "health": (asks.Health, self._health),
         }
 
     async def answer(self, do: str, asked: dict[str, Any]) -> Any:
@@ -233,7 +78,7 @@ class Requests:
 
     # -- decisions --------------------------------------------------------------------------------------------------
 
-    async def _hello(self, _ask: Hello) -> Any:
+    async def _hello(self, _ask: asks.Hello) -> Any:
         app, state = self.node.app, self.node.journal.state
         return {
             "app": app.name,
@@ -247,7 +92,7 @@ class Requests:
             "halts": halts_data(self.node.journal),
         }
 
-    async def _submit(self, ask: Submit) -> Any:
+    async def _submit(self, ask: asks.Submit) -> Any:
         payload = msgspec.json.encode(ask.payload)
         handle = await self.node.submit(
             Signal(
@@ -278,24 +123,24 @@ class Requests:
             "outcome": None if outcome is None else outcome_data(outcome),
         }
 
-    async def _list(self, ask: List) -> Any:
+    async def _list(self, ask: asks.List) -> Any:
         return await listed(self.node.journal, ask)
 
-    async def _show(self, ask: Show) -> Any:
+    async def _show(self, ask: asks.Show) -> Any:
         timeline = await self.node.timeline(await decision_of(self.node.journal, ask.what, ask.tenant))
         return {**plain(timeline.data()), "lines": timeline.lines()}
 
-    async def _approve(self, ask: Approve) -> Any:
+    async def _approve(self, ask: asks.Approve) -> Any:
         decision = await decision_of(self.node.journal, ask.what, ask.tenant)
         await self.node.approve(decision, by=ask.by, approved=ask.approved, gate=ask.gate, reason=ask.reason)
         return {"id": id_text(decision), "approved": ask.approved, "by": ask.by}
 
-    async def _cancel(self, ask: Cancel) -> Any:
+    async def _cancel(self, ask: asks.Cancel) -> Any:
         decision = await decision_of(self.node.journal, ask.what, ask.tenant)
         ended = await self.node.cancel(decision, by=ask.by, reason=ask.reason)
         return {"id": id_text(decision), "cancelled": ended, "asked": not ended}
 
-    async def _resolve(self, ask: Resolve) -> Any:
+    async def _resolve(self, ask: asks.Resolve) -> Any:
         where: int | str = ask.what  # the world's name for the action, unless a decision has this id or key
         with suppress(NotFoundError):
             where = await decision_of(self.node.journal, ask.what, ask.tenant)
@@ -310,39 +155,39 @@ class Requests:
         new = await self.node.resolve(where, news, ordinal=ask.ordinal, by=ask.by)
         return {"what": ask.what, "result": ask.result, "new": new}
 
-    async def _outcomes(self, ask: Outcomes) -> Any:
+    async def _outcomes(self, ask: asks.Outcomes) -> Any:
         rows = await self.node.outcomes(ask.source, after=ask.after, limit=min(ask.limit, ROWS_MAX))
         return [feed_data(row) for row in rows]
 
     # -- what holds for many ----------------------------------------------------------------------------------------
 
-    async def _halt(self, ask: Halt) -> Any:
+    async def _halt(self, ask: asks.Halt) -> Any:
         await self.node.halt(ask.scope, by=ask.by, reason=ask.reason, reduce_only=ask.reduce_only)
         return {"scope": ask.scope, "mode": "reduce_only" if ask.reduce_only else "halted", "by": ask.by}
 
-    async def _resume(self, ask: Resume) -> Any:
+    async def _resume(self, ask: asks.Resume) -> Any:
         was = ask.scope in self.node.journal.state.halts
         await self.node.resume(ask.scope, by=ask.by, reason=ask.reason)
         return {"scope": ask.scope, "mode": "none", "by": ask.by, "was_halted": was}
 
-    async def _limits(self, _ask: Limits) -> Any:
+    async def _limits(self, _ask: asks.Limits) -> Any:
         journal = self.node.journal
         return {"limits": limits_data(journal, self.node.clock.wall_us()), "halts": halts_data(journal)}
 
-    async def _set_limit(self, ask: SetLimit) -> Any:
+    async def _set_limit(self, ask: asks.SetLimit) -> Any:
         limit = amount_of(ask.limit)
         await self.node.set_limit(ask.budget, limit, scope=ask.scope, by=ask.by, reset_latch=ask.reset_latch)
         return {"budget": ask.budget, "scope": ask.scope, "limit": plain(limit), "by": ask.by}
 
     # -- quarantine -------------------------------------------------------------------------------------------------
 
-    async def _quarantine_list(self, ask: QuarantineList) -> Any:
+    async def _quarantine_list(self, ask: asks.QuarantineList) -> Any:
         return await quarantine_listed(self.node.journal, ask)
 
-    async def _quarantine_show(self, ask: QuarantineShow) -> Any:
+    async def _quarantine_show(self, ask: asks.QuarantineShow) -> Any:
         return await quarantine_shown(self.node.journal, ask)
 
-    async def _quarantine_replay(self, ask: QuarantineReplay) -> Any:
+    async def _quarantine_replay(self, ask: asks.QuarantineReplay) -> Any:
         entry = await quarantine_entry(self.node.journal, ask.what)
         payload = None if ask.payload is None else msgspec.json.encode(ask.payload)
         handle = await self.node.replay(entry.id, by=ask.by, payload=payload)
@@ -354,21 +199,21 @@ class Requests:
             "outcome": None,
         }
 
-    async def _quarantine_discard(self, ask: QuarantineDiscard) -> Any:
+    async def _quarantine_discard(self, ask: asks.QuarantineDiscard) -> Any:
         entry = await quarantine_entry(self.node.journal, ask.what)
         await self.node.discard(entry.id, by=ask.by)
         return {"entry": id_text(entry.id), "state": "discarded", "by": ask.by}
 
     # -- the node itself --------------------------------------------------------------------------------------------
 
-    async def _metrics(self, _ask: Metrics) -> Any:
+    async def _metrics(self, _ask: asks.Metrics) -> Any:
         return self.node.metrics()
 
-    async def _health(self, _ask: Health) -> Any:
+    async def _health(self, _ask: asks.Health) -> Any:
         return self.node.health().data()
 
 
-async def listed(journal: Journal, ask: List) -> list[dict[str, Any]]:
+async def listed(journal: Journal, ask: asks.List) -> list[dict[str, Any]]:
     """Decisions of a journal, newest first."""
     before = None if ask.before is None else id_number(ask.before)
     if ask.before is not None and before is None:
@@ -387,12 +232,12 @@ async def listed(journal: Journal, ask: List) -> list[dict[str, Any]]:
     return [decision_data(row) for row in await journal.decisions(wanted)]
 
 
-async def quarantine_listed(journal: Journal, ask: QuarantineList) -> list[dict[str, Any]]:
+async def quarantine_listed(journal: Journal, ask: asks.QuarantineList) -> list[dict[str, Any]]:
     """What a journal keeps aside, newest first."""
     return [quarantined_data(entry) for entry in await journal.quarantined(ask.source, min(ask.limit, ROWS_MAX))]
 
 
-async def quarantine_shown(journal: Journal, ask: QuarantineShow) -> dict[str, Any]:
+async def quarantine_shown(journal: Journal, ask: asks.QuarantineShow) -> dict[str, Any]:
     """One entry with its signal, secrets redacted."""
     return quarantined_data(await quarantine_entry(journal, ask.what), Redactor())
 

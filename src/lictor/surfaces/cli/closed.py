@@ -34,7 +34,7 @@ from lictor.records import Approval, Halt
 from lictor.runtime.clock import SystemClock
 from lictor.runtime.ids import id_text
 from lictor.steering import check_scope
-from lictor.surfaces import requests, views
+from lictor.surfaces import asks, requests, views
 
 
 def check(path: Path) -> None:
@@ -102,7 +102,7 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
     given = {name: value for name, value in asked.items() if value is not None}
     async with reading(path) as journal:
         if do == "list":
-            return await requests.listed(journal, requests.List(**given))
+            return await requests.listed(journal, asks.List(**given))
         if do == "show":
             decision = await views.decision_of(journal, given["what"], given.get("tenant"))
             story = await timeline(journal, decision, Redactor(), SystemClock().wall_us())
@@ -111,9 +111,9 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
             now_us = SystemClock().wall_us()
             return {"limits": views.limits_data(journal, now_us), "halts": views.halts_data(journal)}
         if do == "quarantine_list":
-            return await requests.quarantine_listed(journal, requests.QuarantineList(**given))
+            return await requests.quarantine_listed(journal, asks.QuarantineList(**given))
         if do == "quarantine_show":
-            return await requests.quarantine_shown(journal, requests.QuarantineShow(**given))
+            return await requests.quarantine_shown(journal, asks.QuarantineShow(**given))
         rows = await journal.outcomes(given.get("source"), given.get("after", 0), given.get("limit", 100))
         return [views.feed_data(row) for row in rows]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from .output import Exit, console, document, lines, moment, say, table
-from .reach import Where
+from .reach import FLAG, Where
 
 State = Literal[
     "held",
@@ -34,7 +34,7 @@ def list_(
     tenant: Annotated[str | None, Parameter(help="Only this tenant.")] = None,
     source: Annotated[str | None, Parameter(help="Only what this source decided.")] = None,
     code: Annotated[str | None, Parameter(help="Only those with this code.")] = None,
-    open: Annotated[bool, Parameter(negative="", show_default=False, help="Only those that have not ended.")] = False,  # noqa: A002
+    open: Annotated[bool, FLAG, Parameter(help="Only those that have not ended.")] = False,  # noqa: A002
     limit: Annotated[int, Parameter(help="How many.")] = 20,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:

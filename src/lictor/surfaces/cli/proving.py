@@ -12,13 +12,14 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from lictor.app import App
 from lictor.errors import MalformedError
 from lictor.records import Amount
 from lictor.validation.rehearsed import Rehearsed
 
 from .output import Exit, console, document, say, table
 from .progress import progress
-from .reach import Where
+from .reach import FLAG, Where
 from .steering import pair
 
 #: Lines of the matrix and of reasons that are printed; all are in the report.
@@ -36,9 +37,7 @@ def rehearse(
         tuple[str, ...], Parameter(help="BUDGET=N or BUDGET:SCOPE=N: a limit to try.", negative="", show_default=False)
     ] = (),
     out: Annotated[Path, Parameter(help="The report goes to OUT/rehearse/.")] = Path("out"),
-    strict: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Exit code 1 when a verdict changes or is undecidable.")
-    ] = False,
+    strict: Annotated[bool, FLAG, Parameter(help="Exit code 1 when a verdict changes or is undecidable.")] = False,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> int:
     """Rule recorded decisions again, from their recorded evidence, by other gates or limits. Nothing is performed.
@@ -50,28 +49,11 @@ def rehearse(
     from lictor.surfaces import rehearsing
     from lictor.surfaces.loading import load
 
-    from . import closed
-
-    declared = load(app)
-    limits = dict(_limit(text) for text in limit)
-    since_us, until_us = _time(since) or 0, _time(until)
-    clock = SystemClock()
+    declared, clock = load(app), SystemClock()
+    limits, kinds = dict(_limit(text) for text in limit), frozenset(kind) or None
+    bounds = _time(since) or 0, _time(until)
     started_us = clock.wall_us()
-
-    async def main() -> Rehearsed:
-        async with closed.reading(where.journal) as journal:
-            with progress("rehearsing", "facts") as tell:
-                return await rehearsing.rehearse(
-                    declared,
-                    journal.scan(),
-                    limits=limits,
-                    since_us=since_us,
-                    until_us=until_us,
-                    kinds=frozenset(kind) or None,
-                    tell=lambda seq: tell(seq, journal.last_seq),
-                )
-
-    found = asyncio.run(main())
+    found = asyncio.run(_rehearse(declared, where.journal, limits, bounds, kinds))
     command = shlex.join(["lictor", *sys.argv[1:]])
     report = rehearsing.write(found, out, command=command, started_us=started_us, ended_us=clock.wall_us())
     if where.json:
@@ -79,6 +61,30 @@ def rehearse(
     else:
         _tell(found, report)
     return Exit.NO if strict and (found.changed or found.undecidable) else Exit.DONE
+
+
+async def _rehearse(
+    app: App,
+    path: Path,
+    limits: dict[tuple[str, str | None], Amount],
+    bounds: tuple[int, int | None],
+    kinds: frozenset[str] | None,
+) -> Rehearsed:
+    from lictor.surfaces import rehearsing
+
+    from . import closed
+
+    async with closed.reading(path) as journal:
+        with progress("rehearsing", "facts") as tell:
+            return await rehearsing.rehearse(
+                app,
+                journal.scan(),
+                limits=limits,
+                since_us=bounds[0],
+                until_us=bounds[1],
+                kinds=kinds,
+                tell=lambda seq: tell(seq, journal.last_seq),
+            )
 
 
 def report(

@@ -16,6 +16,8 @@ from cyclopts import Group, Parameter
 
 from lictor.errors import NodeStoppedError
 
+#: An option that is there or not.
+FLAG = Parameter(negative="", show_default=False)
 #: An option that can be given many times.
 MANY = Parameter(negative="", show_default=False, consume_multiple=False)
 SHARED = Group("Journal and output", sort_key=90)
@@ -29,9 +31,7 @@ class Where:
     journal: Annotated[Path, Parameter(alias="-j", env_var="LICTOR_JOURNAL", help="The journal file.")] = Path(
         "lictor.db"
     )
-    json: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Print JSON: one document, or one line for each row.")
-    ] = False
+    json: Annotated[bool, FLAG, Parameter(help="Print JSON: one document, or one line for each row.")] = False
 
     def ask(self, do: str, *, wait_s: float = 0.0, **asked: Any) -> Any:
         """The answer of the live node, else of the file.

@@ -16,7 +16,7 @@ from lictor.errors import LictorError, MalformedError, NotFoundError
 from lictor.runtime.ids import id_text
 
 from .output import Exit, document, say
-from .reach import Where
+from .reach import FLAG, Where
 
 #: How long `--wait` waits when it says no number.
 WAIT_S = 60.0
@@ -53,7 +53,7 @@ def submit(  # noqa: PLR0913 - each is a field of the signal
     expires_in: Annotated[float | None, Parameter(help="Deadline, in seconds from now.")] = None,
     confidence: Annotated[float | None, Parameter(help="How sure the source is, 0 to 1.")] = None,
     expects: Annotated[str | None, Parameter(help="What the source expects to happen, as JSON.")] = None,
-    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Also wait for the outcome.")] = False,
+    wait: Annotated[bool, FLAG, Parameter(help="Also wait for the outcome.")] = False,
     wait_s: Annotated[float, Parameter(help="How long to wait for it, at most.")] = WAIT_S,
     app: Annotated[str | None, Parameter(help="Without a node: start one on MODULE:APP for this decision.")] = None,
     where: Where = Where(),  # noqa: B008 - frozen

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from lictor.errors import MalformedError
 
 from .output import Exit, document, say
-from .reach import Where, login
+from .reach import FLAG, Where, login
 from .running import json_of
 
 What = Annotated[str, Parameter(help="An id, or a key.", name="ID")]
@@ -112,9 +112,7 @@ def halt(
     *,
     by: By = "",
     reason: Reason = "",
-    reduce_only: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Still admit what only reduces.")
-    ] = False,
+    reduce_only: Annotated[bool, FLAG, Parameter(help="Still admit what only reduces.")] = False,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """Halt a scope: nothing starts in it from the moment that this returns, until a person resumes it."""
@@ -142,9 +140,7 @@ def limit_set(
     *,
     scope: Annotated[str, Parameter(help="Which scope of it.")] = "all",
     by: By = "",
-    reset_latch: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Also lift the latch of an overrun.")
-    ] = False,
+    reset_latch: Annotated[bool, FLAG, Parameter(help="Also lift the latch of an overrun.")] = False,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """Set the limit of a balance's scope. Lowering it only blocks new reservations."""
