@@ -45,7 +45,7 @@ class Insight:
             pipeline.validation.references,
             {reference.name: reference.max_age_s for reference in self.app.references.values()},
         )
-        self.metered = Metrics(pipeline.monitoring.counts, self.vitals)
+        self.metered = Metrics(pipeline.monitoring.counts, self.vitals, lambda: pipeline.monitoring.log.lost)
 
     async def outcomes(self, source: str | None = None, *, after: int = 0, limit: int = 100) -> list[port.OutcomeRow]:
         """At most `limit` outcomes after a cursor, oldest first, of one source or all; go on after the last."""

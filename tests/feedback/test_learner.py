@@ -222,6 +222,23 @@ def test_a_broken_lesson_teaches_nothing_and_stops_nobody(lesson):
     assert (tally.count, tally.calibration.count, sum(tally.calibration.came)) == (3, 3, 3), "success stands in for it"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda odd: Change(odd, 0.1, "\ud800"),
+        lambda odd: Change(odd, 0.1, None),
+        lambda odd: Change(odd, 0.1, "r", subject=7),
+        lambda odd: Change(odd, "little", "r"),
+    ],
+    ids=["surrogate", "no_reason", "no_subject", "no_number"],
+)
+def test_a_wish_that_cannot_be_recorded_is_not_granted(change):
+    app = guesses(lambda one: ({}, [change(app.odd)]))
+    feedback = simulate(lambda clock: guessed(app, clock, 2))
+    assert feedback.lessons.failed == 2
+    assert feedback.adjustments == {}
+
+
 def test_a_lesson_reads_back_what_a_restart_would():
     read = []
 

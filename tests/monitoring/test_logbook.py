@@ -130,6 +130,31 @@ def test_a_flood_is_cut_and_counted(lines):
     assert [line.get("cut_before") for line in lines[-2:]] == [30, None]
 
 
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Broken(logging.Handler):
+    def handle(self, record):
+        raise OSError("no space left")
+
+
+def test_what_cannot_be_told_stops_nobody(lines):
+    async def main(clock):
+        book = Logbook(clock, Redactor())
+        book.note("x", text="\ud800")
+        book.note("x", value=Unspeakable())
+        book.note("x", n=1)
+        logging.getLogger("lictor").addHandler(broken := Broken())
+        book.note("x", n=2)
+        logging.getLogger("lictor").removeHandler(broken)
+        return book.lost
+
+    assert simulate(main) == 3
+    assert [line["n"] for line in lines] == [1, 2]
+
+
 def test_names_of_ones_own_and_secrets_are_redacted(lines):
     async def main(clock):
         Logbook(clock, Redactor(("account_holder",))).note("x", account_holder="Ann", key=Secret(CANARY), n=1)

@@ -23,6 +23,8 @@ MEMORY_BYTES_MAX = 1 << 16
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+#: A wish's subject, reason and value.
+_recordable = msgspec.msgpack.Decoder(tuple[str, str, float]).decode
 
 Key = tuple[str, str]
 
@@ -97,8 +99,9 @@ class Lessons:
         adjustable = change.adjustable
         if self._app.adjustables.get(adjustable.name) is not adjustable:
             raise ValueError(f"adjustable {adjustable.name!r} is not of this App")
-        float(change.value)
-        return change, subject_of(adjustable.per, decision) if change.subject is None else change.subject
+        subject = subject_of(adjustable.per, decision) if change.subject is None else change.subject
+        _recordable(_encode((subject, change.reason, float(change.value))))  # else it would not fit the journal
+        return change, subject
 
     def take(self, at_us: int) -> list[Lesson]:
         """What was remembered since the last call."""

@@ -50,6 +50,8 @@ class Logbook:
         self._logger = logger or logging.getLogger("lictor")
         #: event -> [second, lines in it, cut since the last line]
         self._lines: dict[str, list[int]] = {}
+        #: Lines that could not be written: a value without a text, a handler that raised. Telling stops nobody.
+        self.lost = 0
 
     @property
     def debugging(self) -> bool:
@@ -68,6 +70,12 @@ class Logbook:
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         if not self._logger.isEnabledFor(level):
             return
+        try:
+            self._line(level, event, fields)
+        except Exception:  # noqa: BLE001 - users' values and handlers; the turn goes on
+            self.lost += 1
+
+    def _line(self, level: int, event: str, fields: dict[str, Any]) -> None:
         at_us = self._clock.wall_us()
         cut = self._cut(event, at_us // 1_000_000) if level > logging.DEBUG else 0
         if cut is None:

@@ -6,7 +6,7 @@ A scrape walks what is open once (about 0.3 us a decision); everything else is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -24,7 +24,8 @@ SERIES_MAX = 1_000
 class Metrics(Collector):
     """What one node shows to Prometheus."""
 
-    def __init__(self, counts: Counts, vitals: Vitals) -> None:
+    def __init__(self, counts: Counts, vitals: Vitals, lost: Callable[[], int]) -> None:
+        self._lost = lost
         self._counts = counts
         self._vitals = vitals
         self.registry = CollectorRegistry(auto_describe=False)
@@ -55,6 +56,9 @@ class Metrics(Collector):
         yield counter("lictor_shed", "Signals shed or refused unread", ("kind", "source", "code"), c.shed)
         yield counter("lictor_quarantined", "Signals put aside", ("source", "reason"), c.quarantined)
         yield counter("lictor_adjustment_moves", "Moves of adjustments", ("adjustment", "how"), c.moves)
+        lost = CounterMetricFamily("lictor_log_lines_lost", "Log lines that could not be written")
+        lost.add_metric([], self._lost())
+        yield lost
         turns = CounterMetricFamily("lictor_turns", "Committed turns of the pipeline")
         turns.add_metric([], c.turns)
         yield turns
