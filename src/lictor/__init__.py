@@ -9,8 +9,10 @@ from lictor.config import Settings
 from lictor.declarations.budgets import Balance, Rate
 from lictor.declarations.effectors import (
     Call,
+    Draft,
     EffectFailed,
     Effector,
+    PlanDraft,
     all_of,
     all_or_compensate,
     pending,
@@ -68,6 +70,7 @@ __all__ = [
     "Decision",
     "DeclarationError",
     "DeniedError",
+    "Draft",
     "EffectFailed",
     "Effector",
     "Handle",
@@ -82,6 +85,7 @@ __all__ = [
     "NodeStoppedError",
     "NotFoundError",
     "Outcome",
+    "PlanDraft",
     "Priority",
     "Pulled",
     "Quality",

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from types import CellType, CodeType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast, overload
 
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
 from lictor.declarations.declared import Declared
-from lictor.declarations.effectors import Call, Draft, Effector, PlanDraft
+from lictor.declarations.effectors import DeclareEffector, Draft, Effector, PlanDraft
 from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonPer, LessonSpec
 from lictor.declarations.gates import (
     FAMILIES,
@@ -37,8 +37,6 @@ from lictor.records import Priority
 
 T = TypeVar("T")
 K = TypeVar("K")
-R = TypeVar("R")
-P = ParamSpec("P")
 
 
 class App(Declared):
@@ -176,16 +174,21 @@ class App(Declared):
         rate = check_rate(name, per_s, per_minute, per_hour)
         return self._add(self.rates, name, Rate(name, rate, burst or max(1.0, rate), per), "rate")
 
+    @overload
     def reference(
-        self,
-        name: str,
-        load: Callable[[], T | Awaitable[T]],
-        *,
-        max_age_s: float,
-        refresh_s: float | None = None,
-    ) -> Reference[T]:
+        self, name: str, load: Callable[[], Awaitable[T]], *, max_age_s: float, refresh_s: float | None = None
+    ) -> Reference[T]: ...
+
+    @overload
+    def reference(
+        self, name: str, load: Callable[[], T], *, max_age_s: float, refresh_s: float | None = None
+    ) -> Reference[T]: ...
+
+    def reference(
+        self, name: str, load: Callable[[], Any], *, max_age_s: float, refresh_s: float | None = None
+    ) -> Reference[Any]:
         """Declare a named value that gates read; it is loaded off the path and refuses when older than `max_age_s`."""
-        made = Reference(name, load, max_age_s, refresh_s or max_age_s / 3)
+        made: Reference[Any] = Reference(name, load, max_age_s, refresh_s or max_age_s / 3)
         return self._add(self.references, name, made, "reference")
 
     def lookup(
@@ -236,14 +239,14 @@ class App(Declared):
         retry_max_s: float = 20.0,
         resolve_within_s: float = 3600.0,
         poll_after_s: float = 5.0,
-    ) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R] | R]], Effector[P, R]]:
+    ) -> DeclareEffector:
         """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`."""
         if timeout_s <= 0 or slots < 1:
             raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
 
-        def declare(perform: Callable[Concatenate[Call, P], Awaitable[R] | R]) -> Effector[P, R]:
+        def declare(perform: Callable[..., Any]) -> Effector[..., Any]:
             called = name or str(getattr(perform, "__name__", "effector"))
-            made: Effector[P, R] = Effector(
+            made: Effector[..., Any] = Effector(
                 called,
                 perform,
                 idempotent,
@@ -256,11 +259,9 @@ class App(Declared):
                 poll_after_s,
                 inspect.iscoroutinefunction(perform),
             )
-            declared: Effector[..., Any] = made
-            self._add(self.effectors, called, declared, "effector")
-            return made
+            return self._add(self.effectors, called, made, "effector")
 
-        return declare
+        return cast("DeclareEffector", declare)
 
     def plan(
         self, type_: type[K]

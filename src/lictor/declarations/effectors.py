@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, get_type_hints
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, get_type_hints, overload
 
 import msgspec
 
@@ -198,9 +198,7 @@ class Effector(Generic[P, R]):
         """Plan one action."""
         return Draft(self.name, args, kwargs)
 
-    def reconcile(
-        self, ask: Callable[Concatenate[Call, P], Awaitable[Report | None]]
-    ) -> Callable[Concatenate[Call, P], Awaitable[Report | None]]:
+    def reconcile(self, ask: Question[P]) -> Question[P]:
         """How to ask the world what became of an action.
 
         A report, or None when the world does not know either (yet).
@@ -208,19 +206,29 @@ class Effector(Generic[P, R]):
         self.asks = ask
         return ask
 
-    def cancel(
-        self, stop: Callable[Concatenate[Call, P], Awaitable[Report | None]]
-    ) -> Callable[Concatenate[Call, P], Awaitable[Report | None]]:
+    def cancel(self, stop: Question[P]) -> Question[P]:
         """How to ask the world to stop an action that has started; the report is the true result."""
         self.stops = stop
         return stop
 
-    def compensate(
-        self, undo: Callable[Concatenate[Call, P], Awaitable[Any]]
-    ) -> Callable[Concatenate[Call, P], Awaitable[Any]]:
-        """How to undo an action that succeeded."""
+    def compensate(self, undo: Callable[Concatenate[Call, P], Any]) -> Callable[Concatenate[Call, P], Any]:
+        """How to undo an action that succeeded; safe to repeat, because a crash may cut it off."""
         self.undoes = undo
         return undo
+
+
+#: How the world is asked about an action, with the action's own arguments; sync or async.
+Question = Callable[Concatenate[Call, P], Awaitable[Report | None] | Report | None]
+
+
+class DeclareEffector(Protocol):
+    """Makes an effector of a function, async or not, whose first parameter is the call."""
+
+    @overload
+    def __call__(self, perform: Callable[Concatenate[Call, P], Awaitable[R]]) -> Effector[P, R]: ...
+
+    @overload
+    def __call__(self, perform: Callable[Concatenate[Call, P], R]) -> Effector[P, R]: ...
 
 
 def rich_parameters(perform: Callable[..., Any]) -> dict[int | str, Any]:

@@ -34,14 +34,15 @@ class Answer:
     priority: int | None = None
 
 
-_ALLOW = Answer("allow")
+#: What `allow()` gives: nothing against it, and nothing else to say.
+ALLOW = Answer("allow")
 
 
 def allow(*budgets: Reserve | TakeTokens, priority: int | None = None) -> Answer:
     """Nothing against it; with what it needs of budgets, and for a priority gate the class."""
     if priority is None:
         if not budgets:
-            return _ALLOW
+            return ALLOW
         if len(budgets) == 1 and isinstance(only := budgets[0], Reserve):  # by far the most frequent
             return Answer("allow", None, None, (only,))
     reserves = tuple(b for b in budgets if isinstance(b, Reserve))
