@@ -218,11 +218,11 @@ class Node(Submission, Insight):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        self._tell_stopped(NodeStoppedError())
         for task in list(self._beside):
             task.cancel()
         await self.pipeline.execution.attempts.stop()
         self.pipeline.feedback.stop()
-        self._tell_stopped(NodeStoppedError())
         if self._timer is not None:
             self._timer.cancel()
         await self.journal.close()

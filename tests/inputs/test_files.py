@@ -353,7 +353,10 @@ def test_rows_that_are_shed_wait_and_come_again(tmp_path):
     async def main(clock):
         clocks.append(clock)
         async with node_on(app, clock, backlog_max=5, drain_s=600) as node:
-            return await node.pull(CsvFile(path, Payout, source="bank"), ahead_max=20, patience_s=600)
+            result = await node.pull(CsvFile(path, Payout, source="bank"), ahead_max=20, patience_s=600)
+            while node.journal.state.open:
+                await clock.sleep(1)
+            return result
 
     result = simulate(main)
     assert result.verdicts == {"admitted": 60}

@@ -17,8 +17,8 @@ def fires(expression, zone, start, count):
     return [tick.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes") for tick in ticks]
 
 
-# What Debian's cron does, and cronsim 2.8 computes too. Berlin leaps from 2:00 to 3:00 on 2026-03-29 and falls back from
-# 3:00 to 2:00 on 2026-10-25.
+# What Debian's cron does, and cronsim 2.8 computes too. Berlin leaps from 2:00 to 3:00 on 2026-03-29 and falls back
+# from 3:00 to 2:00 on 2026-10-25.
 @pytest.mark.parametrize(
     ("expression", "zone", "start", "expected"),
     [

@@ -20,6 +20,7 @@ EXPECTS_BYTES_MAX = 16 << 10
 EXPIRES_S_MAX = 10 * 366 * 86_400.0
 
 _TIME_MAX = 1 << 62
+_NONE_RARE = (None,) * 10
 _LOWEST = max(Priority)
 
 
@@ -33,6 +34,20 @@ def fault(signal: Signal) -> str | None:
     expires_s = signal.expires_in_s
     if expires_s is not None and not (_number(expires_s) and 0 < expires_s <= EXPIRES_S_MAX):
         return f"expires_in_s={expires_s!r}: above 0 and at most {EXPIRES_S_MAX:.0f}"
+    rare = (
+        signal.deadline_us,
+        signal.not_before_us,
+        signal.parent,
+        signal.supersedes,
+        signal.sent_us,
+        signal.version,
+        signal.priority,
+        signal.confidence,
+        signal.position,
+        signal.expects,
+    )
+    if rare == _NONE_RARE and (signal.payload is None or type(signal.payload) is bytes):
+        return None
     return _rare_fault(signal)
 
 
