@@ -25,6 +25,9 @@ class Breaker:
     def note(self, *, failed: bool) -> None:
         """One more result of a first try."""
         results = self._results
+        if not failed and not self._failed:  # by far the most frequent; with no failure known it is closed
+            results.append(False)
+            return
         if len(results) == results.maxlen:
             self._failed -= results[0]
         results.append(failed)

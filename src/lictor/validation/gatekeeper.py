@@ -14,7 +14,7 @@ import msgspec
 
 from lictor.declarations.budgets import scope_of
 from lictor.declarations.declared import Declared
-from lictor.declarations.gates import Answer, Gate
+from lictor.declarations.gates import ALLOW, Answer, Gate
 from lictor.declarations.kinds import Kind
 from lictor.declarations.plain import storable
 from lictor.errors import Code, LictorError
@@ -67,11 +67,12 @@ class Gatekeeper:
     def __init__(self, app: Declared, amend: Mapping[str, Amend]) -> None:
         self._app = app
         self._amend = amend
-        self._enforced = {name: tuple(g for g in gates if not g.shadow) for name, gates in app.gates.items()}
-        self._shadow = {name: tuple(g for g in gates if g.shadow) for name, gates in app.gates.items()}
-        self._allows = {
-            id(gate): Ruling(gate.name, "allow", gate.version) for gates in app.gates.values() for gate in gates
+        #: With each gate what it rules when it allows and has read nothing.
+        self._enforced = {
+            name: tuple((g, Ruling(g.name, "allow", g.version)) for g in gates if not g.shadow)
+            for name, gates in app.gates.items()
         }
+        self._shadow = {name: tuple(g for g in gates if g.shadow) for name, gates in app.gates.items()}
         self.policy = app.policy_version()
         self.durability = "sync"
 
@@ -191,20 +192,23 @@ class Gatekeeper:
 
     def _run(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> Ruling | None:
         """All enforced gates until one denies or amends; that ruling, or None."""
-        snapshot = Snapshot(world, case.decision, case.value, now_us, answers)
+        value, rulings = case.value, case.rulings
+        snapshot = Snapshot(world, case.decision, value, now_us, answers)
         reads = snapshot.reads
-        for gate in self._enforced[case.decision.kind]:
-            answer = self._ask(gate, case.value, snapshot)
-            if answer.result == "allow" and not reads and answer.priority is None:
-                case.rulings.append(self._allows[id(gate)])
+        for gate, allowed in self._enforced[case.decision.kind]:
+            answer = self._ask(gate, value, snapshot)
+            if answer.result == "allow" and answer.priority is None and not reads:
+                rulings.append(allowed)
+                if answer is ALLOW:
+                    continue
             else:
                 ruling = self._ruling(gate, answer, tuple(reads), case, now_us)
                 reads.clear()
-                case.rulings.append(ruling)
+                rulings.append(ruling)
                 if ruling.result in {"deny", "amend"}:
                     return ruling
             if (answer.reserves or answer.takes) and (failed := self._collect(case, gate, answer, now_us)) is not None:
-                case.rulings.append(failed)
+                rulings.append(failed)
                 return failed
             if answer.priority is not None:
                 case.priority = answer.priority
@@ -219,11 +223,9 @@ class Gatekeeper:
             return Answer("deny", refused.refusal, refused.seen)
         except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes
             return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"{type(error).__name__}: {error}"})
-        if not isinstance(answer, Answer):
-            return Answer(
-                "deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"it returned {type(answer).__name__}"}
-            )
-        return answer
+        if type(answer) is Answer:
+            return answer
+        return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"it returned {type(answer).__name__}"})
 
     def _ruling(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case, now_us: int) -> Ruling:
         result, code, seen = answer.result, answer.code, storable(answer.seen)
