@@ -140,9 +140,8 @@ class Pipeline:
             self.execution.not_started(entry)
         if verdict is None:
             return
-        if answer.ok and answer.open is not None:
-            if verdict.result is _ADMITTED:
-                self.execution.admitted(answer.open, started=answer.started)
-            elif verdict.result is not _REFUSED:
-                self.validation.wait(answer.open)
+        if answer.ok and answer.open is not None and verdict.result is _ADMITTED:
+            self.execution.admitted(answer.open, started=answer.started)
+        elif answer.ok and answer.open is not None and verdict.result is not _REFUSED:
+            self.validation.wait(answer.open)
         self.handles.give(entry, answer.decision, verdict, answer.outcome, duplicate=answer.code == "DUPLICATE")
