@@ -48,6 +48,15 @@ def test_the_report_has_what_was_asked_for(run):
     assert {show["id"] for show in report["shows"]} >= {"S1 decisions received", "S3 orders sent twice"}
 
 
+def test_the_recorded_decisions_can_be_ruled_again_by_stricter_gates(run, tmp_path):
+    _, out = run
+    command = [sys.executable, "-m", "lictor", "rehearse", "lictor.desks.trading.rehearsal:cautious"]
+    command += ["--journal", str(out / "journal.db"), "--out", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert re.search(r"undecidable +0", ended.stdout)
+    assert "refused(CONFIDENCE_LOW)" in ended.stdout
+
+
 class Strict(HTMLParser):
     """Every element that is opened is closed, in order."""
 

@@ -17,7 +17,8 @@ from lictor.desks.trading.demo.record import Recorder
 from lictor.desks.trading.session import Session
 from lictor.desks.trading.venue.truth import doubles, positions, read_truth
 
-VERIFY_S_MAX = 20.0
+COMMAND_S_MAX = 30.0
+REHEARSED = "lictor.desks.trading.rehearsal:app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ async def checked(options: Options, session: Session, recorder: Recorder, truth:
         *_limits(session),
     ]
     if not options.memory:
-        findings += await _verified(options)
+        findings += [*await _verified(options), await _rehearsed(options)]
     return findings
 
 
@@ -114,15 +115,27 @@ def _limits(session: Session) -> list[Finding]:
 
 async def _verified(options: Options) -> list[Finding]:
     """`lictor verify` of the stored journal: it reads stored SQL alone and imports no stage."""
-    command = [sys.executable, "-m", "lictor", "verify", str(options.out / "journal.db"), "--json"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), VERIFY_S_MAX)
+    code, said = await _command("verify", "--journal", str(options.out / "journal.db"), "--json")
     try:
         told: dict[str, Any] = json.loads(said)
     except json.JSONDecodeError:
         return [Finding("lictor verify", holds=False, detail="it could not be run")]
     problems = told.get("findings", [])
     detail = f"{told.get('facts')} facts of {told.get('decisions')} decisions" if not problems else str(problems)
-    return [Finding("lictor verify: stored history alone", process.returncode == 0 and not problems, detail)]
+    return [Finding("lictor verify: stored history alone", code == 0 and not problems, detail)]
+
+
+async def _rehearsed(options: Options) -> Finding:
+    """`lictor rehearse` with the same gates: every verdict follows again from the evidence that was recorded."""
+    journal = str(options.out / "journal.db")
+    code, said = await _command("rehearse", REHEARSED, "--journal", journal, "--out", str(options.out), "--strict")
+    detail = next((line.strip() for line in said.splitlines() if "unchanged" in line), "it could not be run")
+    return Finding("lictor rehearse: the same gates give the same verdicts", code == 0, detail)
+
+
+async def _command(*arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lictor", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), COMMAND_S_MAX)
+    return process.returncode, said.decode()

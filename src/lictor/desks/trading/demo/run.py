@@ -34,6 +34,8 @@ from lictor.desks.trading.venue import CaptureMissing, read_capture, sample
 #: The venue's clock begins to run once it has had this many times as long to start as the fit took, at least so long.
 LEAD_SHARE, LEAD_S_MIN = 1.3, 3.0
 WARM_S = 180
+#: What a run leaves in its folder.
+LEFT_BEHIND = ("journal.db*", "fix", "venue", "model.json", "models.json", "node.log", "metrics.txt", "report.*")
 MODEL_EVERY_S = 4.0
 REVERSION_EVERY_S = 8.0
 
@@ -51,6 +53,8 @@ def main(options: Options) -> int:
     """Run it; returns the exit code: 0 if every check passed."""
     try:
         return asyncio.run(run(options))
+    except KeyboardInterrupt:
+        return 130
     except CaptureMissing as missing:
         sys.stderr.write(f"{missing}\n")
         return 2
@@ -60,8 +64,7 @@ async def run(options: Options) -> int:
     """Run it on the running loop."""
     machine = SystemClock()
     started_us, began = machine.wall_us(), machine.monotonic()
-    shutil.rmtree(options.out, ignore_errors=True)
-    options.out.mkdir(parents=True)
+    _clear(options.out)
     recorder = Recorder()
     _log_to(options.out / "node.log")
     with screen_for(options, recorder) as screen:
@@ -86,6 +89,17 @@ async def run(options: Options) -> int:
     path = write(options, facts, started_us=started_us, took_s=machine.monotonic() - began)
     screen.result(facts, path, machine.monotonic() - began)
     return 1 if facts["invariants"]["violated"] else 0
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier run left, and nothing else."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in LEFT_BEHIND:
+        for path in out.glob(name):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _log_to(path: Path) -> None:
