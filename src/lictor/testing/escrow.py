@@ -62,7 +62,7 @@ class Escrow:
         account.settled[window] = account.settled.get(window, 0) + used
         if account.reserved[window] < 0:
             raise InvariantViolation("I3", f"{budget}/{scope} releases more than was reserved")
-        if used > held and held > 0:
+        if used > held > 0:
             account.latched = True
         self._latch(account, window, held, used)
 

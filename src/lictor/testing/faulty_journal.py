@@ -35,7 +35,7 @@ class Watcher(Protocol):
     """Who is shown what happens to the journal."""
 
     def reopened(self, state: State, last: port.HistoryRow | None) -> None:
-        """It was opened; `last` stands where the last fact stood that was shown before. The new epoch is not shown yet."""
+        """It was opened; `last` stands where the last fact stood that was shown before."""
         ...
 
     def turning(self) -> None:
@@ -145,6 +145,7 @@ class FaultyJournal:
 
     def scan(self, after: int = 0) -> AsyncIterator[port.HistoryRow]:
         return self.inner.scan(after)
+
 
 def name_of(verb: port.Verb, state: State) -> str:
     """How history calls the fact that this verb asks for."""

@@ -20,7 +20,8 @@ from lictor.journal.port import HistoryRow
 from lictor.journal.state import State
 from lictor.node import Node
 from lictor.records import Outcome
-from lictor.testing.ledger import Ledger, expect
+from lictor.testing.ledger import Ledger
+from lictor.testing.told import expect
 from lictor.testing.world import Arrival, Party
 
 #: Extra attempts of one root decision, as the engine promises them.
@@ -61,37 +62,41 @@ class Invariants:
 
     def _arrival(self, arrival: Arrival, party: Party) -> None:
         told = self.ledger.told.get(arrival.decision)
-        expect("I1", told is not None, f"{arrival.key} arrives and nothing is recorded of its decision")
+        expect("I1", told is not None, "{} arrives and nothing is recorded of its decision", arrival.key)
         if told is None or told.plan is None:
             raise InvariantViolation("I1", f"{arrival.key} arrives without an admitted verdict: {told}")
         action, step = told.plan.actions[arrival.ordinal], told.steps[arrival.ordinal]
-        expect("I2", told.end is None, f"{arrival.key} arrives after the end of {told}")
-        expect("I1", action.effector == arrival.party, f"{arrival.key} was planned for {action.effector}")
-        expect("I1", action.inputs or action.args == arrival.args, f"{arrival.key}: {arrival.args}, not as admitted")
-        expect("I1", step.starts and arrival.fence <= step.fence, f"{arrival.key} arrives before its start is recorded")
-        expect("I9", arrival.fence == step.fence and step.running, f"{arrival.key}: a superseded attempt arrives")
+        expect("I2", told.end is None, "{} arrives after the end of {}", arrival.key, told)
+        expect("I1", action.effector == arrival.party, "{} was planned for {}", arrival.key, action.effector)
+        expect("I1", action.inputs or action.args == arrival.args, "{}: {}, not as admitted", arrival.key, arrival.args)
+        expect(
+            "I1", step.starts and arrival.fence <= step.fence, "{} arrives before its start is recorded", arrival.key
+        )
+        expect("I9", arrival.fence == step.fence and step.running, "{}: a superseded attempt arrives", arrival.key)
         now_us = self.now_us()
-        expect("I5", now_us < told.decision.deadline_us, f"{told} arrives {now_us - told.decision.deadline_us} us late")
+        expect(
+            "I5", now_us < told.decision.deadline_us, "{} arrives {} us late", told, now_us - told.decision.deadline_us
+        )
         scope = self.ledger.halt_of(told.decision, arrival.party)
-        expect("I12", scope is None, f"{arrival.key} arrives while {scope} is halted")
+        expect("I12", scope is None, "{} arrives while {} is halted", arrival.key, scope)
         self._identity(arrival)
         again = arrival.key in party.deeds or any(a.key == arrival.key for a in party.arrivals)
         if again and not party.idempotent:
-            expect("I8", arrival.key in party.cleared, f"{arrival.key} is sent again while it is in doubt")
+            expect("I8", arrival.key in party.cleared, "{} is sent again while it is in doubt", arrival.key)
         slots = self.app.effectors[arrival.party].slots
-        expect("I17", self._in_flight[arrival.party] <= slots, f"{arrival.party}: more than {slots} calls at once")
+        expect("I17", self._in_flight[arrival.party] <= slots, "{}: more than {} calls at once", arrival.party, slots)
         attempts = 1 + EXTRA_MAX + self.ledger.epoch
-        expect("I17", step.starts <= attempts, f"{arrival.key}: attempt {step.starts} of at most {attempts}")
+        expect("I17", step.starts <= attempts, "{}: attempt {} of at most {}", arrival.key, step.starts, attempts)
 
     def _identity(self, arrival: Arrival) -> None:
         """I7: one key for an action, whatever attempt; I19: one attempt arrives once."""
         action = (arrival.decision, arrival.ordinal)
         key = self._keys.setdefault(action, arrival.key)
-        expect("I7", key == arrival.key, f"action {action} arrives as {key} and as {arrival.key}")
+        expect("I7", key == arrival.key, "action {} arrives as {} and as {}", action, key, arrival.key)
         owner = self._actions.setdefault(arrival.key, action)
-        expect("I7", owner == action, f"key {arrival.key} is that of {owner} and of {action}")
+        expect("I7", owner == action, "key {} is that of {} and of {}", arrival.key, owner, action)
         attempt = (arrival.key, arrival.fence)
-        expect("I19", attempt not in self._fences, f"attempt {attempt} arrives twice")
+        expect("I19", attempt not in self._fences, "attempt {} arrives twice", attempt)
         self._fences.add(attempt)
 
     # -- what is recorded -----------------------------------------------------------------------------------------
@@ -108,7 +113,7 @@ class Invariants:
             ("signals wait", len(pipeline.inputs), settings.waiting_max),
             ("decisions are open", pipeline.execution.backlog, settings.backlog_max),
         ):
-            self._guard(partial(expect, "I17", count <= most, f"{count} {what}"))
+            self._guard(partial(expect, "I17", count <= most, "{} {}", count, what))
 
     # -- what callers were told -----------------------------------------------------------------------------------
 
@@ -118,15 +123,15 @@ class Invariants:
 
     def _answer(self, value: Any, options: dict[str, Any], handle: Handle) -> None:
         verdict = handle.verdict
-        expect("I11", verdict.code or verdict.result == "admitted", f"{handle} has no code")
+        expect("I11", verdict.code or verdict.result == "admitted", "{} has no code", handle)
         if handle.id is None:
-            expect("I11", verdict.result in {"refused", "shed"}, f"{handle} has no record")
+            expect("I11", verdict.result in {"refused", "shed"}, "{} has no record", handle)
             return
         told = self.ledger.told.get(handle.id)
         if told is None:
             raise InvariantViolation("I6", f"{handle} was answered and is not recorded")
         known = any((v.result, v.code) == (verdict.result, verdict.code) for v in told.verdicts)
-        expect("I6", known, f"{handle} was answered; recorded is {[(v.result, v.code) for v in told.verdicts]}")
+        expect("I6", known, "{} was answered; recorded is {}", handle, [(v.result, v.code) for v in told.verdicts])
         if options.get("key") is not None:
             self._same_key(value, options, handle)
 
@@ -134,11 +139,11 @@ class Invariants:
         place = (options.get("tenant", "default"), options.get("source", "local"), options["key"])
         if handle.verdict.code == "KEY_REUSED":
             bound = self._promised.get(place)
-            expect("I10", bound is None or bound[0] != value, f"{place} is refused for its own content")
+            expect("I10", bound is None or bound[0] != value, "{} is refused for its own content", place)
             return
         bound = self._promised.setdefault(place, (value, handle.id or 0))
-        expect("I10", bound[0] == value, f"{place} is bound to {bound[0]} and takes {value}")
-        expect("I10", bound[1] == handle.id, f"{place} is answered as {bound[1]} and as {handle.id}")
+        expect("I10", bound[0] == value, "{} is bound to {} and takes {}", place, bound[0], value)
+        expect("I10", bound[1] == handle.id, "{} is answered as {} and as {}", place, bound[1], handle.id)
 
     def ended(self, decision: int, outcome: Outcome | None) -> None:
         """A submitter was told the outcome."""
@@ -149,21 +154,25 @@ class Invariants:
         if told is None or told.end is None:
             raise InvariantViolation("I6", f"the outcome {outcome} was told and is not recorded: {told}")
         how = outcome.result if outcome is not None else "refused"
-        expect("I2", how == told.end, f"{told} was told to be {how}")
+        expect("I2", how == told.end, "{} was told to be {}", told, how)
 
     def halted(self, scope: str) -> None:
         """A halt was confirmed."""
-        self._guard(lambda: expect("I6", scope in self.ledger.halts, f"the halt of {scope} is not recorded"))
+        self._guard(lambda: expect("I6", scope in self.ledger.halts, "the halt of {} is not recorded", scope))
 
     def approved(self, decision: int, by: str) -> None:
         """An approval was confirmed."""
         told = self.ledger.told.get(decision)
         known = told is not None and any(a.approver == by for a in told.approvals)
-        self._guard(lambda: expect("I6", known, f"the approval of {decision} by {by} is not recorded"))
+        self._guard(lambda: expect("I6", known, "the approval of {} by {} is not recorded", decision, by))
 
     def reported(self, ref: str, report: str) -> None:
         """The engine has acknowledged a report from the world."""
-        self._guard(lambda: expect("I6", report in self.ledger.reports, f"report {report} of {ref} was acknowledged and is not recorded"))
+        self._guard(
+            lambda: expect(
+                "I6", report in self.ledger.reports, "report {} of {} was acknowledged and is not recorded", report, ref
+            )
+        )
 
     # -- at restart and at rest -----------------------------------------------------------------------------------
 
@@ -176,10 +185,10 @@ class Invariants:
 
     def _reopened(self, state: State, last: HistoryRow | None, before: dict[str, Any] | None) -> None:
         kept = self.last is None or last == self.last
-        expect("I6", kept, f"fact {self.ledger.seq} was recorded and is gone")
+        expect("I6", kept, "fact {} was recorded and is gone", self.ledger.seq)
         after = picture(state)
         for part, was in (before or {}).items():
-            expect("I15", was == after[part], f"{part} was {was} and is {after[part]} after a restart")
+            expect("I15", was == after[part], "{} was {} and is {} after a restart", part, was, after[part])
 
     def rested(self, parties: list[Party], node: Node) -> None:
         """Faults have stopped and nothing moves any more."""
@@ -187,24 +196,24 @@ class Invariants:
 
     def _rest(self, parties: list[Party], node: Node) -> None:
         waiting = [str(told) + f" {told.steps}" for told in self.ledger.open.values()]
-        expect("I18", not waiting, f"still open, and nobody named is waited for: {'; '.join(waiting[:5])}")
-        expect("I3", not self.ledger.escrow.leaks(), f"nothing is open and reserved is {self.ledger.escrow.leaks()}")
+        expect("I18", not waiting, "still open, and nobody named is waited for: {}", "; ".join(waiting[:5]))
+        expect("I3", not self.ledger.escrow.leaks(), "nothing is open and reserved is {}", self.ledger.escrow.leaks())
         for told in self.ledger.told.values():
-            expect("I2", told.end is not None, f"{told} has no end")
+            expect("I2", told.end is not None, "{} has no end", told)
         for party in parties:
             for key, deeds in party.deeds.items():
-                expect("I8", len(deeds) == 1, f"{key} was done {len(deeds)} times: {deeds}")
+                expect("I8", len(deeds) == 1, "{} was done {} times: {}", key, len(deeds), deeds)
                 decision, ordinal = self._actions[key]
                 step = self.ledger.told[decision].steps[ordinal]
                 lied = step.end in {"fail", "expire"} and not party.idempotent and key not in party.undone
-                expect("I8", not lied, f"{key} was done and is recorded as {step.end}")
+                expect("I8", not lied, "{} was done and is recorded as {}", key, step.end)
         state = node.journal.state
         for (budget, scope), account in self.ledger.escrow.accounts.items():
             balance = state.balances[budget, scope]
             for window, amount in account.settled.items():
                 live = balance.sums.get(window)
                 same = live is None or (live[0], live[1]) == (amount, account.reserved.get(window, 0))
-                expect("I15", same, f"{budget}/{scope} has {live} in window {window}; recorded is {amount}")
+                expect("I15", same, "{}/{} has {} in window {}; recorded is {}", budget, scope, live, window, amount)
 
     def _guard(self, check: Callable[[], None]) -> None:
         """Run a check; a violation is kept outside of whatever would catch it."""

@@ -1,4 +1,4 @@
-"""What recorded facts say, folded a second time and in another way than the engine does it, and what is wrong with them.
+"""What recorded facts say, folded a second time and in another way than the engine does, and what is wrong with them.
 
 Fed with every committed fact in order; knows nothing of the engine's state. Each check names the invariant of DESIGN
 section 3 that it holds the facts to, and raises `InvariantViolation`.
@@ -6,9 +6,7 @@ section 3 that it holds the facts to, and raises `InvariantViolation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Any
 
 from lictor.decisions.shaping import Shaper
@@ -17,57 +15,9 @@ from lictor.errors import InvariantViolation
 from lictor.execution.planning import Planner
 from lictor.journal import port
 from lictor.journal.port import HistoryRow
-from lictor.records import Amount, Approval, Decision, Outcome, Plan, Reservation, Verdict
+from lictor.records import Amount, Decision, Plan, Reservation, Verdict
 from lictor.testing.escrow import Escrow
-
-Hold = tuple[str, str, int | None]
-
-
-def expect(name: str, holds: object, detail: str) -> None:
-    """Raise when a promise is broken."""
-    if not holds:
-        raise InvariantViolation(name, detail)
-
-
-@dataclass(slots=True)
-class Step:
-    """One action of a decision, as far as facts tell."""
-
-    fence: int = 0
-    starts: int = 0
-    #: An attempt has been started of which nothing has been recorded yet.
-    running: bool = False
-    #: Nobody knows what became of its last attempt.
-    in_doubt: bool = False
-    end: str | None = None
-
-
-@dataclass(slots=True)
-class Told:
-    """One decision, as its facts tell it."""
-
-    decision: Decision
-    verdicts: list[Verdict]
-    #: Latest time that any of its facts records.
-    at_us: int
-    #: The decision in whose turn of the order key it runs; itself, or an ancestor.
-    root: int
-    admitted: bool = False
-    started: bool = False
-    started_us: int = 0
-    end: str | None = None
-    outcome: Outcome | None = None
-    plan: Plan | None = None
-    steps: list[Step] = field(default_factory=list)
-    held: dict[Hold, Amount] = field(default_factory=dict)
-    used: dict[tuple[str, str], Amount] = field(default_factory=dict)
-    approvals: list[Approval] = field(default_factory=list)
-    reports: set[tuple[int, str]] = field(default_factory=set)
-    cancel_asked: bool = False
-
-    def __str__(self) -> str:
-        d = self.decision
-        return f"decision {d.id} ({d.kind}, {d.tenant}, order {d.order_key}, {self.end or self.verdicts[-1].result})"
+from lictor.testing.told import Step, Told, digest_of, expect, scopes
 
 
 class Ledger:
@@ -105,8 +55,8 @@ class Ledger:
 
     def fold(self, row: HistoryRow) -> None:
         """Take the next fact."""
-        expect("I14", row.seq == self.seq + 1, f"fact {row.seq} follows {self.seq}")
-        expect("I16", row.at_us >= self.at_us, f"fact {row.seq} at {row.at_us} follows one at {self.at_us}")
+        expect("I14", row.seq == self.seq + 1, "fact {} follows {}", row.seq, self.seq)
+        expect("I16", row.at_us >= self.at_us, "fact {} at {} follows one at {}", row.seq, row.at_us, self.at_us)
         self.seq, self.at_us = row.seq, row.at_us
         fold = self._folds.get(type(row.verb))
         if fold is not None:
@@ -120,12 +70,12 @@ class Ledger:
         if told is None:
             told = self._new(decision, verdict)
         else:
-            expect("I2", told.end is None and not told.admitted, f"{told} is ruled again")
+            expect("I2", told.end is None and not told.admitted, "{} is ruled again", told)
             told.verdicts.append(verdict)
             told.decision = decision
         self._times(told, verdict.at_us, at_us)
-        expect("I1", verdict.digest == decision.digest == digest_of(decision), f"{told} and its verdict differ")
-        expect("I11", verdict.code or verdict.result != "refused", f"{told} is refused without a code")
+        expect("I1", verdict.digest == decision.digest == digest_of(decision), "{} and its verdict differ", told)
+        expect("I11", verdict.code or verdict.result != "refused", "{} is refused without a code", told)
         if verdict.result == "refused":
             self._end(told, "refused")
         elif verdict.result == "admitted":
@@ -135,17 +85,24 @@ class Ledger:
         told = Told(decision, [verdict], decision.received_us, decision.id)
         if decision.key is not None and verdict.code != "KEY_REUSED":
             place = (decision.tenant, decision.source, decision.key)
-            expect("I10", place not in self.keys, f"key {place} is bound to {self.keys.get(place)} and to {decision.id}")
+            expect(
+                "I10",
+                place not in self.keys,
+                "key {} is bound to {} and to {}",
+                place,
+                self.keys.get(place),
+                decision.id,
+            )
             self.keys[place] = decision.id
         self.told[decision.id] = self.open[decision.id] = told
         return told
 
     def _admitted(self, told: Told, fact: port.Admit, at_us: int) -> None:
         decision, verdict, plan = fact.decision, fact.verdict, fact.plan
-        expect("I1", plan is not None and plan.actions, f"{told} is admitted without a plan")
-        expect("I1", plan == self._plan_of(decision), f"{told} is admitted with a plan of other content")
-        expect("I5", at_us < decision.deadline_us, f"{told} is admitted past its deadline")
-        expect("I12", self.halt_of(decision) is None, f"{told} is admitted while {self.halt_of(decision)} is halted")
+        expect("I1", plan is not None and plan.actions, "{} is admitted without a plan", told)
+        expect("I1", plan == self._plan_of(decision), "{} is admitted with a plan of other content", told)
+        expect("I5", at_us < decision.deadline_us, "{} is admitted past its deadline", told)
+        expect("I12", self.halt_of(decision) is None, "{} is admitted while {} is halted", told, self.halt_of(decision))
         self._approved(told, verdict)
         told.admitted, told.plan = True, plan
         told.steps = [Step() for _ in plan.actions] if plan is not None else []
@@ -177,7 +134,13 @@ class Ledger:
                 if (a.gate, a.gate_version, a.digest) == (ruling.gate, ruling.version, verdict.digest)
             ]
             good = bound and bound[-1].approved and bound[-1].approver != told.decision.source
-            expect("I13", good and ruling.gate in before, f"{told}: {ruling.gate} passed on an approval of something else")
+            expect(
+                "I13",
+                good and ruling.gate in before,
+                "{}: {} passed on an approval of something else",
+                told,
+                ruling.gate,
+            )
 
     def _reserve(self, told: Told, reservations: tuple[Reservation, ...], at_us: int) -> None:
         parent = self.open.get(told.decision.parent or 0)
@@ -229,38 +192,47 @@ class Ledger:
     def _start(self, fact: port.Start, at_us: int) -> None:
         for item in fact.items:
             told = self.open.get(item.decision)
-            expect("I2", told is not None, f"decision {item.decision} starts and is not open")
+            expect("I2", told is not None, "decision {} starts and is not open", item.decision)
             if told is not None:
                 self._begin(told, item.ordinals, item.fence, at_us)
 
     def _begin(self, told: Told, ordinals: tuple[int, ...], fence: int, at_us: int) -> None:
         decision, plan = told.decision, told.plan
-        expect("I1", told.admitted and plan is not None, f"{told} starts without an admitted verdict")
-        expect("I5", at_us < decision.deadline_us, f"{told} starts at {at_us}, past {decision.deadline_us}")
+        expect("I1", told.admitted and plan is not None, "{} starts without an admitted verdict", told)
+        expect("I5", at_us < decision.deadline_us, "{} starts at {}, past {}", told, at_us, decision.deadline_us)
         told.started, told.started_us = True, told.started_us or at_us
         lane = self.lane_of(decision)
         if lane is not None:
             first = next(iter(self.lanes[lane]))
-            expect("I4", first == told.root, f"{told} starts before {self.told[first]} of the same order key")
+            expect("I4", first == told.root, "{} starts before {} of the same order key", told, self.told[first])
         for ordinal in ordinals:
             step = told.steps[ordinal]
             scope = self.halt_of(decision, plan.actions[ordinal].effector if plan is not None else None)
-            expect("I12", scope is None, f"{told} starts while {scope} is halted")
-            expect("I19", not step.running, f"{told} action {ordinal} starts while an attempt holds its lease")
-            expect("I9", fence > step.fence, f"{told} action {ordinal}: fence {fence} is not above {step.fence}")
-            expect("I2", step.end is None, f"{told} action {ordinal} starts after it has ended")
+            expect("I12", scope is None, "{} starts while {} is halted", told, scope)
+            expect("I19", not step.running, "{} action {} starts while an attempt holds its lease", told, ordinal)
+            expect("I9", fence > step.fence, "{} action {}: fence {} is not above {}", told, ordinal, fence, step.fence)
+            expect("I2", step.end is None, "{} action {} starts after it has ended", told, ordinal)
             step.fence, step.running = fence, True
             step.starts += 1
 
     def _acts(self, told: Told, acts: tuple[port.Act, ...]) -> None:
         for news in acts:
             step = told.steps[news.ordinal]
-            expect("I9", news.fence == step.fence, f"{told} action {news.ordinal}: {news.event} of a superseded attempt")
+            expect(
+                "I9",
+                news.fence == step.fence,
+                "{} action {}: {} of a superseded attempt",
+                told,
+                news.ordinal,
+                news.event,
+            )
             by = news.value.get("fence") if isinstance(news.value, dict) else None
-            expect("I9", by in {None, step.fence}, f"{told} action {news.ordinal}: the answer of a superseded attempt")
+            expect(
+                "I9", by in {None, step.fence}, "{} action {}: the answer of a superseded attempt", told, news.ordinal
+            )
             if news.report is not None:
                 seen = (news.ordinal, news.report)
-                expect("I9", seen not in told.reports, f"{told}: report {news.report} counts twice")
+                expect("I9", seen not in told.reports, "{}: report {} counts twice", told, news.report)
                 told.reports.add(seen)
                 self.reports.add(news.report)
             if news.event != "report":
@@ -268,7 +240,7 @@ class Ledger:
             if news.event == "give_back":
                 step.starts -= 1
             if news.event in {"succeed", "fail", "expire", "cancel", "compensated"}:
-                expect("I2", step.end in {None, "succeed"}, f"{told} action {news.ordinal} ends twice")
+                expect("I2", step.end in {None, "succeed"}, "{} action {} ends twice", told, news.ordinal)
                 step.end = news.event
             for budget, scope, amount in news.settled:
                 told.used[budget, scope] = told.used.get((budget, scope), 0) + amount
@@ -284,7 +256,7 @@ class Ledger:
         told = self.told.get(decision)
         if told is None:
             raise InvariantViolation("I6", f"{what} of decision {decision}, which has no record")
-        expect("I2", told.end is None, f"{what} of {told}, which has ended")
+        expect("I2", told.end is None, "{} of {}, which has ended", what, told)
         return told
 
     def _close(self, fact: port.Close, at_us: int) -> None:
@@ -318,10 +290,10 @@ class Ledger:
     def _approve(self, fact: port.Approve, _at_us: int) -> None:
         approval = fact.approval
         told = self._still_open(approval.decision, "approval")
-        expect("I13", approval.approver != told.decision.source, f"{told} is approved by its own source")
-        expect("I13", approval.digest == told.decision.digest, f"{told}: the approval is of other content")
+        expect("I13", approval.approver != told.decision.source, "{} is approved by its own source", told)
+        expect("I13", approval.digest == told.decision.digest, "{}: the approval is of other content", told)
         same = [a for a in told.approvals if (a.gate, a.gate_version) == (approval.gate, approval.gate_version)]
-        expect("I13", not same, f"{told}: {approval.gate} is answered twice")
+        expect("I13", not same, "{}: {} is answered twice", told, approval.gate)
         told.approvals.append(approval)
 
     def _halt(self, fact: port.SetHalt, _at_us: int) -> None:
@@ -341,17 +313,19 @@ class Ledger:
             if declared is None or new.by is not None or new.lesson == "bounds":
                 continue
             low, high = sorted((declared.tightest, declared.loosest))
-            expect("I20", low <= new.value <= high, f"{new.name} of {new.subject} is {new.value}")
+            expect("I20", low <= new.value <= high, "{} of {} is {}", new.name, new.subject, new.value)
             was = declared.default if before is None else before.value
             loosened = (new.value - was) * (1 if declared.loosest >= declared.tightest else -1)
             hours = 0.0 if before is None else (at_us - before.at_us) / 3.6e9
             bound = declared.loosen_per_hour * hours + 1e-9
-            expect("I20", loosened <= bound, f"{new.name} of {new.subject} loosens by {loosened} in {hours} hours")
+            expect(
+                "I20", loosened <= bound, "{} of {} loosens by {} in {} hours", new.name, new.subject, loosened, hours
+            )
             latched = before is not None and before.latched and loosened > 0
-            expect("I20", not latched, f"{new.name} of {new.subject} is latched and loosens")
+            expect("I20", not latched, "{} of {} is latched and loosens", new.name, new.subject)
 
     def _epoch(self, fact: port.Epoch, _at_us: int) -> None:
-        expect("I14", fact.epoch > self.epoch, f"epoch {fact.epoch} follows {self.epoch}")
+        expect("I14", fact.epoch > self.epoch, "epoch {} follows {}", fact.epoch, self.epoch)
         self.epoch = fact.epoch
         for told in self.open.values():  # whoever held a lease is gone
             for step in told.steps:
@@ -359,22 +333,6 @@ class Ledger:
 
     def _times(self, told: Told, says_us: int, at_us: int) -> None:
         """I16: what a decision's records say of time never runs back."""
-        expect("I16", says_us >= told.at_us, f"{told}: {says_us} is recorded after {told.at_us}")
-        expect("I16", says_us <= at_us, f"{told}: {says_us} is recorded at {at_us}")
+        expect("I16", says_us >= told.at_us, "{}: {} is recorded after {}", told, says_us, told.at_us)
+        expect("I16", says_us <= at_us, "{}: {} is recorded at {}", told, says_us, at_us)
         told.at_us = says_us
-
-
-def scopes(decision: Decision, effector: str | None) -> Iterator[str]:
-    """What a halt of this decision could be called."""
-    yield "all"
-    yield f"kind:{decision.kind}"
-    yield f"source:{decision.source}"
-    yield f"tenant:{decision.tenant}"
-    if effector is not None:
-        yield f"effector:{effector}"
-
-
-def digest_of(decision: Decision) -> bytes:
-    """The identity that its content has."""
-    prefix = f"{decision.kind}\0{decision.version}\0".encode()
-    return sha256(prefix + decision.tenant.encode() + b"\0" + decision.payload).digest()

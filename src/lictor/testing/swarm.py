@@ -15,9 +15,10 @@ from lictor.entry import Handle
 from lictor.errors import DeniedError, LictorError, NodeStoppedError, NotFoundError
 from lictor.execution.attempts import action_key
 from lictor.node import Node
+from lictor.records import Signal
 from lictor.testing.loop import SimLoop
 from lictor.testing.machine import Crashed
-from lictor.testing.simulator import Simulation
+from lictor.testing.simulation import Simulation
 from lictor.testing.workload import CLASSES, Features, Job, Pay, Stop, Trade, Wire, build, report_of
 from lictor.testing.world import World
 
@@ -35,7 +36,7 @@ class Swarm:
         self.settings = Settings(
             tune_collector=False,
             waiting_max=4 if small else 1_000,
-            backlog_max=8 if small else 1_000,
+            backlog_max=5 if small else 1_000,
             turn_max=self.random.choice((1, 3, 1_000)),
         )
         self.signals = self.random.randint(6, 24)
@@ -55,6 +56,10 @@ class Swarm:
             self._apps[deploy] = build(world, self.features, deploy)
         return self._apps[deploy]
 
+    def _chance(self, chance: float) -> bool:
+        """One draw."""
+        return self.random.random() < chance
+
     # -- while faults strike --------------------------------------------------------------------------------------
 
     async def people(self, sim: Simulation) -> None:
@@ -69,9 +74,9 @@ class Swarm:
         gap_s = self.random.choice((0.0, 0.2, 2.0))
         for n in range(count):
             value, options = self._signal(name, n)
-            burst = self.random.randint(2, 12) if "burst" in self.features and self.random.random() < 0.1 else 1
+            burst = self.random.randint(2, 12) if "burst" in self.features and self._chance(0.1) else 1
             sends = [self._send(sim, value, self._renamed(options, b)) for b in range(burst)]
-            if burst == 1 and self.random.random() < 0.6:
+            if burst == 1 and self._chance(0.6):
                 await sends[0]
             else:
                 for send in sends:
@@ -87,23 +92,26 @@ class Swarm:
 
     def _signal(self, source: str, number: int) -> tuple[Any, dict[str, Any]]:
         draw, has = self.random, self.features
-        if self.known and draw.random() < 0.25:
+        if self.known and self._chance(0.25):
             known, earlier_options = draw.choice(self.known)
-            if "duplicates" in has and draw.random() < 0.6:
+            if "duplicates" in has and self._chance(0.6):
                 return known, earlier_options
             if "reused keys" in has:
                 return type(known)(known.account, known.amount + 1, note=number), earlier_options
         value = self._value(number)
+        if "malformed" in has and self._chance(0.2):
+            value = Signal(source=source, kind="Pay", tenant="a", key=f"m{number}", payload=b'{"account": 1}')
+            return value, {"source": source, "tenant": "a", "key": value.key}
         options: dict[str, Any] = {"source": source, "tenant": draw.choice("abc") if "tenants" in has else "a"}
-        if not ("unkeyed" in has and draw.random() < 0.3):
+        if not ("unkeyed" in has and self._chance(0.3)):
             options["key"] = f"k{number}"
         if "classes" in has:
             options["priority"] = int(draw.choice(CLASSES))
-        if "short deadlines" in has and draw.random() < 0.4:
+        if "short deadlines" in has and self._chance(0.4):
             options["expires_in_s"] = draw.choice((0.001, 0.5, 3.0))
-        if self.handles and draw.random() < 0.4:
+        if self.handles and self._chance(0.4):
             earlier = draw.choice(self.handles)
-            if "children" in has and draw.random() < 0.7:
+            if "children" in has and self._chance(0.7):
                 options["parent"] = earlier.id
                 if earlier.decision is not None:
                     options["tenant"] = earlier.decision.tenant
@@ -146,18 +154,18 @@ class Swarm:
     async def _send(self, sim: Simulation, value: Any, options: dict[str, Any]) -> None:
         """Submit; after a crash sometimes ask again, as a caller that got no answer does."""
         for _ in range(3):
-            wanted = dict(options)
-            if "not before" in self.features and self.random.random() < 0.2:
+            wanted = {} if isinstance(value, Signal) else dict(options)
+            if "not before" in self.features and wanted and self._chance(0.2):
                 wanted["not_before_us"] = sim.clock.wall_us() + self.random.randint(0, 5_000_000)
             try:
                 handle = await sim.submit(value, **wanted)
             except (Crashed, NodeStoppedError):
-                if "key" not in options or self.random.random() < 0.3:
+                if "key" not in options or self._chance(0.3):
                     return
                 continue
             if handle.id is not None:
                 self.handles.append(handle)
-                if self.random.random() < 0.5:
+                if self._chance(0.5):
                     await sim.outcome(handle)
             return
 
@@ -168,12 +176,12 @@ class Swarm:
             await asyncio.sleep(LOOK_S)
             held = [told for told in sim.invariants.ledger.open.values() if told.verdicts[-1].result == "held"]
             for told in held:
-                if not sim.calm and self.random.random() < 0.4:
+                if not sim.calm and self._chance(0.4):
                     continue
                 by = self.random.choice((told.decision.source, "ann", "ben"))
-                approved = sim.calm or self.random.random() < 0.8
+                approved = sim.calm or self._chance(0.8)
                 await self._try(sim, told.decision.id, by, approved=approved)
-                if self.random.random() < 0.3:
+                if self._chance(0.3):
                     await self._try(sim, told.decision.id, self.random.choice(("ann", "ben")), approved=not approved)
 
     async def _try(self, sim: Simulation, decision: int, by: str, *, approved: bool) -> None:
@@ -188,7 +196,7 @@ class Swarm:
         while True:
             await asyncio.sleep(LOOK_S * 2)
             for decision, ordinal, effector in self._in_doubt(sim):
-                if not sim.calm and self.random.random() < 0.5:
+                if not sim.calm and self._chance(0.5):
                     continue
                 fence = sim.invariants.ledger.told[decision].steps[ordinal].fence
                 report = report_of(sim.world, effector, action_key(decision, ordinal), fence)
@@ -197,7 +205,7 @@ class Swarm:
 
     @staticmethod
     def _in_doubt(sim: Simulation) -> list[tuple[int, int, str]]:
-        """Decision, ordinal and effector of what nobody but a person can find out, or the node has asked for in vain."""
+        """Decision, ordinal and effector of what only a person can find out, or the node has asked for in vain."""
         effectors, now_us = sim.invariants.app.effectors, sim.invariants.now_us()
         found = []
         for id_, told in sim.invariants.ledger.open.items():
@@ -236,23 +244,23 @@ class Swarm:
 
     async def _halt(self, sim: Simulation) -> None:
         scopes = ("all", "kind:Pay", "source:agent-0", "tenant:a", "effector:transfer", "effector:mail")
-        scope, reduce_only = self.random.choice(scopes), self.random.random() < 0.2
+        scope, reduce_only = self.random.choice(scopes), self._chance(0.2)
         await sim.call(lambda node: node.halt(scope, by="ann", reduce_only=reduce_only))
         sim.invariants.halted(scope)
         await asyncio.sleep(self.random.uniform(0.0, 10.0))
-        if self.random.random() < 0.8:
+        if self._chance(0.8):
             await sim.call(lambda node: node.resume(scope, by="ben"))
 
     async def _cancel(self, sim: Simulation) -> None:
         ledger = sim.invariants.ledger
-        known = ledger.open if self.random.random() < 0.7 else ledger.told  # some come too late
+        known = ledger.open if self._chance(0.7) else ledger.told  # some come too late
         if known:
             decision = self.random.choice(list(known))
             await sim.call(lambda node: node.cancel(decision, by="ann"))
 
     async def _limit(self, sim: Simulation) -> None:
         limit, scope = self.random.choice((200, 800, 1_500, 10**9)), self.random.choice("abc")
-        reset = self.random.random() < 0.5
+        reset = self._chance(0.5)
         await sim.call(lambda node: node.set_limit("cash", limit, scope=scope, by="ben", reset_latch=reset))
 
     # -- once faults have stopped ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -35,6 +36,7 @@ FEATURES = (
     "holds",
     "lessons",
     "limits",
+    "malformed",
     "not before",
     "orders",
     "plans",
@@ -158,7 +160,7 @@ def _gates(app: App, world: World, features: Features, incarnation: int) -> None
 
         @app.gate(Pay, Job, family="risk")
         def not_now(value: Any, state: Snapshot) -> Answer:
-            young = state.now_us - state.decision.received_us < 2_000_000
+            young = state.now_us - state.decision.received_us < YOUNG_US
             return defer(1.0 + value.note % 3) if value.note % 4 == 0 and young else allow()
 
     if "holds" in features:
@@ -219,7 +221,7 @@ def _effectors(app: App, world: World) -> None:
     stamp = party("stamp", idempotent=True, timeout_s=1.0)
     venue = party("trade", idempotent=False, timeout_s=1.0, budget="cash")
 
-    @app.effector(idempotent=False, timeout_s=2.0, slots=3, poll_after_s=2.0, resolve_within_s=120.0)
+    @app.effector(idempotent=False, timeout_s=2.0, slots=3, poll_after_s=2.0)
     async def transfer(call: Call, account: str, amount: int) -> Any:
         return await bank.act(call, account, amount, amount=amount, settles=cash)
 
@@ -286,7 +288,7 @@ def _job(value: Job, effectors: Any) -> PlanDraft:
         for n in range(value.size)
     ]
     if value.note % 2:
-        for earlier, later in zip(drafts, drafts[1:], strict=False):
+        for earlier, later in pairwise(drafts):
             later.after(earlier)
     if value.rule == "quorum":
         return quorum(max(1, value.size - 1), *drafts)
@@ -314,5 +316,7 @@ def report_of(world: World, effector: str, key: str, fence: int) -> Report | Non
     return world.parties[effector].truth(key, fence)
 
 
+#: Younger decisions may be deferred.
+YOUNG_US = 2_000_000
 #: The class that a source may claim, where classes are drawn.
 CLASSES = (Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW)
