@@ -240,3 +240,30 @@ def test_an_error_of_the_journal_at_the_start_is_raised():
             await node.start()
 
     simulate(main)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_stop_waits_for_the_write_that_is_under_way_and_for_what_is_still_to_be_written(seed):
+    async def main(rig):
+        class Slow(MemoryJournal):
+            async def write(self, verbs, at_us):
+                await rig.clock.sleep(rig.loop.streams.of("world").uniform(0, 0.5))
+                answers = await super().write(verbs, at_us)
+                await rig.clock.sleep(0.5)
+                return answers
+
+        journal = Slow(rig.disk)
+        app = payouts(rig.world)
+        node = Node(app, journal, settings=Settings(tune_collector=False), clock=rig.clock)
+        await node.start()
+        rig.world.says("a", 2)
+        handle = await node.submit(Payout("a"))
+        waiting = asyncio.create_task(handle.outcome())
+        late = asyncio.create_task(node.submit(Payout("b")))
+        await rig.settle(1.8 + 0.1 * seed)
+        await node.stop()
+        assert (await waiting).result == "succeeded"
+        assert [row.decision for row in journal._feed if row.decision == handle.id] == [handle.id]
+        assert late.done()
+
+    simulate(main, seed)

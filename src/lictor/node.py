@@ -50,6 +50,7 @@ class Node(Submission, Insight):
         self._on_stop: set[Callable[[Exception], None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None
+        self._stopping = False
         self.accepting = False
         self.failure: BaseException | None = None
         self._ids = Ids()
@@ -91,7 +92,8 @@ class Node(Submission, Insight):
         if self.settings.tune_collector:
             collector.tune()
         self.accepting = True
-        self._tasks.append(asyncio.create_task(self._run()))
+        self._turns = asyncio.create_task(self._run())
+        self._tasks.append(self._turns)
         self.wake()
 
     async def _declare(self, now_us: int) -> None:
@@ -117,7 +119,7 @@ class Node(Submission, Insight):
     async def _run(self) -> None:
         """Turn by turn, until the journal fails or the node stops."""
         try:
-            while True:
+            while not self._stopping or self._unwritten():
                 await self._wanted.wait()
                 self._wanted.clear()
                 self.vitals.turn_began = self.clock.monotonic()
@@ -212,7 +214,9 @@ class Node(Submission, Insight):
         if started and self.failure is None:
             await self.drain()
             self.pipeline.feedback.flush()
-            await self._settle()
+            self._stopping = True
+            self.wake()
+            await asyncio.gather(self._turns, return_exceptions=True)
         self.accepting = False
         for task in self._tasks:
             task.cancel()
@@ -229,12 +233,10 @@ class Node(Submission, Insight):
         if self.settings.tune_collector and started:
             collector.restore()
 
-    async def _settle(self) -> None:
-        """Write what is still unwritten."""
-        for _ in range(3):
-            self.wake()
-            await self.clock.sleep(0)
-            await self.clock.sleep(0)
+    def _unwritten(self) -> bool:
+        """Something waits for the next turn."""
+        p = self.pipeline
+        return bool(self._wanted.is_set() or p.requests or p.answered or len(p.inputs) or p.execution.unwritten)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -406,6 +406,11 @@ class Executor:
         """Admitted decisions that have not ended."""
         return len(self.work)
 
+    @property
+    def unwritten(self) -> bool:
+        """Something has happened that the next turn writes."""
+        return bool(self._news or self._touched or self.resolution.hearing.waits)
+
     def running(self) -> int:
         """Calls in flight."""
         return len(self.attempts.running)

@@ -56,6 +56,11 @@ class Hearing:
         self._heard.append(Heard(where, ordinal, report, by, told))
         return told
 
+    @property
+    def waits(self) -> bool:
+        """Something was brought that no turn has taken up."""
+        return bool(self._heard)
+
     def take(self) -> list[Heard]:
         """What was brought since the last turn."""
         heard, self._heard = self._heard, []

@@ -33,7 +33,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The machine's own clock."""
 
     __slots__ = ()
@@ -88,7 +88,7 @@ class SteadyClock:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaledClock:
+class ScaledClock(Clock):
     """A clock that runs `speed` times as fast as the machine's and starts at a wall time of one's choice.
 
     Two processes of one machine that are given the same three numbers read the same time, because
