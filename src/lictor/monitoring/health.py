@@ -1,4 +1,7 @@
-"""Health: *alive* is whether this process still turns, *ready* whether work should be sent to it, with reasons."""
+"""Health: *alive* is whether this process still turns, *ready* whether work should be sent to it, with reasons.
+
+A loop that hangs in blocking code cannot say so itself: its health does not answer at all.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def examine(vitals: Vitals, *, started: bool, accepting: bool, failure: BaseExce
         reasons.append(Reason("NOT_STARTED", "the node has not started, or has stopped", "ready"))
     elif not accepting:
         reasons.append(Reason("DRAINING", "the node takes no new work", "ready"))
-    if (turn_s := vitals.turn_s()) > STUCK_S:
+    if failure is None and (turn_s := vitals.turn_s()) > STUCK_S:
         reasons.append(Reason("TURN_STUCK", f"a turn has been running for {turn_s:.1f} s", "alive"))
     for name, age_s in vitals.stale().items():
         told = "was never loaded" if age_s is None else f"is {age_s:.1f} s old, {vitals.ages_max[name]:g} s may be"

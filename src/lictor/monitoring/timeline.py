@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from .story import Story
 
 #: Facts after an outcome among which its lesson is looked for; lessons are written every second or so.
 LESSON_WITHIN = 50_000
+#: Facts between two moments in which other work may run.
+_BREATH = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ async def _taught(journal: Journal, decision: Decision, closed_seq: int) -> list
                     return lessons + moves
             if row.seq > closed_seq + LESSON_WITHIN:
                 break
+            if row.seq % _BREATH == 0:
+                await asyncio.sleep(0)
     return []
 
 
