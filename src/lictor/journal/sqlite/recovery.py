@@ -7,6 +7,7 @@ full fold of history (I15).
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -60,6 +61,8 @@ def recover(db: apsw.Connection) -> State:
         JournalDamagedError: what is stored does not fold.
     """
     state = State(_NoKeys())
+    collects = gc.isenabled()
+    gc.disable()  # all that is made here stays: looking for garbage among it takes longer than making it
     try:
         _fold_open(db, state)
         state.balances = _balances(db)
@@ -73,14 +76,19 @@ def recover(db: apsw.Connection) -> State:
         if isinstance(error, JournalDamagedError):
             raise
         raise JournalDamagedError(f"the journal does not fold: {error}") from error
+    finally:
+        if collects:
+            gc.enable()
     state.ended, state.moved = [], set()
     return state
 
 
 def _fold_open(db: apsw.Connection, state: State) -> None:
+    parked = {id_ for id_, _ in db.execute(QUERIES["all_parked"])}
     still_open = _still_open(db)
     wanted: set[int] = set(still_open.values())
-    for decision in still_open:
+    wanted.update(seq for (seq,) in db.execute(QUERIES["steps_of_parked"]))
+    for decision in still_open.keys() - parked:
         wanted.update(seq for (seq,) in db.execute(QUERIES["steps_of"], (decision,)))
     state.balances = _Booking()
     for seq, at_us, fact in _facts_at(db, sorted(wanted)):

@@ -49,6 +49,8 @@ SELECT first_seq, at_us, keys FROM commits WHERE first_seq > ? AND keys <> x'' O
 SELECT id, admit_seq FROM parked;
 -- name: steps_of
 SELECT seq FROM steps WHERE decision = ? ORDER BY seq;
+-- name: steps_of_parked
+SELECT seq FROM steps JOIN parked ON parked.id = steps.decision;
 -- name: all_limits
 SELECT budget, scope, value, window_us, latched FROM limits;
 -- name: all_balances
