@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.feedback.trades import kill, killed, known, node_on, simulate, trades
 
 from lictor import App, Change, DeniedError, NodeStoppedError, NotFoundError, Quality, Range, allow, deny
+from lictor.feedback import scores
 from lictor.journal.memory import MemoryDisk, MemoryJournal
 from lictor.journal.port import Admit, Close, Learn
 
@@ -298,6 +299,24 @@ def test_a_source_of_bad_signals_is_shut_out_until_a_person_reinstates_it():
     assert again.admitted
     assert later.admitted
     assert (last.value, last.by, last.reason) == (0.0, "ann", "feed repaired")
+
+
+def test_a_source_that_can_be_demoted_is_told_apart_from_any_crowd(monkeypatch):
+    monkeypatch.setattr(scores, "SUBJECTS_MAX", 2)
+    app = trades(demote_below=0.8)
+
+    async def main(clock):
+        async with node_on(app, clock) as node:
+            for place in range(5):
+                node.pipeline.feedback.quality(f"crowd{place}", good=True)
+            for _ in range(5):
+                await node.submit(app.Trade(-1), source="desk")
+            return await node.submit(app.Trade(1), source="desk"), node.score("crowd4"), known(node)[1]
+
+    refused, unknown, qualities = simulate(main)
+    assert refused.verdict.code == "SOURCE_DEMOTED"
+    assert unknown == 1.0
+    assert set(qualities) == {"desk", "crowd0", "*"}
 
 
 def test_a_reset_is_durable_when_it_returns_and_in_force_at_once():

@@ -52,6 +52,8 @@ class Learner:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._qualities: dict[str, Share] = {}
         self._demotable = {s.name: s.demote_below for s in app.sources.values() if s.demote_below is not None}
+        for source in self._demotable:
+            self.scores.share(source)  # has a place of its own, however many others there are
         #: Who waits for a reset to be written, and whose reset is being written.
         self._asked: list[asyncio.Future[None]] = []
         self._writing: list[asyncio.Future[None]] = []
@@ -112,7 +114,7 @@ class Learner:
 
     def _demote(self, now_us: int) -> None:
         """I20, tightening by itself: shut out a source whose signals are too often bad until a person reinstates it."""
-        for source in self._qualities.keys() & self._demotable.keys():
+        for source in sorted(self._qualities.keys() & self._demotable.keys()):
             floor, quality = self._demotable[source], self.scores.score(source, "quality")
             if quality < floor:
                 self.adjusting.demote(source, now_us, f"quality {quality:.3f} is below {floor:g}")
