@@ -1,6 +1,6 @@
 """The only place where a thread starts. A lane runs blocking calls one after another: in its own thread, or inline.
 
-Inline is what a simulation uses (at a seeded step) and what the embedded journal uses by default: docs/adr/0003 has
+Inline is what a simulation uses (at a seeded step) and what the embedded journal uses by default: docs/adr/0004 has
 the measurement.
 """
 
