@@ -103,9 +103,10 @@ class Call:
         return self._key
 
     def settle(self, balance: Balance, amount: Amount, *, scope: str | None = None) -> None:
-        """The true amount that this attempt used of a balance.
+        """The true amount that this attempt used of a balance; it counts once it is known what became of the attempt.
 
-        May be negative on one that the decision did not reserve.
+        What is in doubt, or tried again under the same key, is settled by whoever tells the result. May be negative on a
+        balance that the decision did not reserve.
         """
         check_amount(amount, balance.name)
         self.settled.append((balance, scope, amount))

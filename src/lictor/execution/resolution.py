@@ -168,11 +168,12 @@ class Resolution:
         if next_us < work.open.decision.deadline_us:
             refusal = self._no_extra(work, effector)
         if refusal is None:
+            known = () if news.event == "unknown" else settled  # the next attempt at the same effect tells its amounts
             self._executor.act(
-                work, ordinal, _BACK_OFF, code=news.code, detail=news.detail, next_us=next_us, settled=settled
+                work, ordinal, _BACK_OFF, code=news.code, detail=news.detail, next_us=next_us, settled=known
             )
         elif news.event == "unknown" and effector.asks is not None:
-            self._doubt(work, ordinal, news, at_us, settled)
+            self._doubt(work, ordinal, news, at_us)
         else:
             self._executor.act(work, ordinal, _FAIL, code=refusal, detail=news.detail, settled=settled)
 
@@ -200,11 +201,12 @@ class Resolution:
         if effector.idempotent and at_us < work.open.decision.deadline_us:
             self._again(work, ordinal, effector, news, at_us, settled)
         else:
-            self._doubt(work, ordinal, news, at_us, settled)
+            self._doubt(work, ordinal, news, at_us)
 
-    def _doubt(self, work: Work, ordinal: int, news: News, at_us: int, settled: Settled) -> None:
+    def _doubt(self, work: Work, ordinal: int, news: News, at_us: int) -> None:
+        """Nothing is settled yet: whoever resolves it tells the true amounts, and they count once."""
         next_us = at_us if self.effector(work, ordinal).asks is not None else None
-        self._executor.act(work, ordinal, _DOUBT, code=news.code, detail=news.detail, next_us=next_us, settled=settled)
+        self._executor.act(work, ordinal, _DOUBT, code=news.code, detail=news.detail, next_us=next_us)
 
     def _no_answer(self, work: Work, ordinal: int, news: News, at_us: int) -> None:
         """Nobody knows yet: ask again later, or leave it to a named person after `resolve_within_s`."""

@@ -6,6 +6,7 @@ what the FIX 4.4 dictionary does not allow. Reads commands as JSON lines on stan
 """
 
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -48,12 +49,14 @@ def fields_of(message):
 class Desk(fix.Application):
     def onCreate(self, session_id):  # noqa: N802
         self.session_id = session_id
+        self.gone = threading.Event()
 
     def onLogon(self, session_id):  # noqa: N802
         say("logon")
 
     def onLogout(self, session_id):  # noqa: N802
         say("logout")
+        self.gone.set()
 
     def toAdmin(self, message, session_id):  # noqa: N802
         pass
@@ -91,7 +94,9 @@ def main():
     for line in sys.stdin:
         command = json.loads(line)
         send(desk.session_id, command["send"], command["fields"])
-    initiator.stop()
+    fix.Session.lookupSession(desk.session_id).logout()
+    desk.gone.wait()
+    os._exit(0)  # stopping the initiator may wait for a callback that waits for this thread
 
 
 main()

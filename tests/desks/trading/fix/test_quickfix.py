@@ -114,6 +114,8 @@ def test_orders_fills_cancels_and_status(venue, tmp_path):
     desk.send("V", {262: "m", 263: "0", 264: "3", 265: "0", 267: "1", 269: "0", 146: "1", 55: "BTC/USD"})
     snapshot = desk.until("message", **{"35": "W"})
     assert snapshot["268"] == "6"
+    desk.send("V", {262: "n", 263: "1", 264: "x", 265: "0", 267: "1", 269: "0", 146: "1", 55: "BTC/USD"})
+    assert desk.until("message", **{"35": "Y"})["262"] == "n"
     desk.stop()
     assert positions(venue.truth)["Q1"]["qty"] == QTY
 

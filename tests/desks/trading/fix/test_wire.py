@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from fixcore.message.data_dictionary import load_data_dictionary
 from fixcore.message.message import Message
@@ -84,6 +86,21 @@ def test_what_cannot_be_read_has_a_code(tag, value, code):
     with pytest.raises(wire.Unreadable) as refused:
         wire.read_order(fields)
     assert refused.value.code == code
+
+
+known_tags = st.sampled_from(
+    [wire.SIDE, wire.ORDER_QTY, wire.ORD_TYPE, wire.PRICE, wire.TIME_IN_FORCE, wire.TRANSACT_TIME, wire.EXEC_INST]
+)
+likely = st.sampled_from(
+    ["1", "2", "0.01", "78319", "1e999999", "-1", "NaN", "20260502-02:36:20.5", "20260502-02:36:20.x"]
+)
+
+
+@given(st.dictionaries(known_tags, likely | st.text(st.characters(max_codepoint=255))))
+def test_any_order_is_read_or_has_a_code(fields):
+    with suppress(wire.Unreadable):  # and nothing else
+        order = wire.read_order(fields | {wire.CL_ORD_ID: "k"})
+        assert order.qty > 0
 
 
 @given(times)

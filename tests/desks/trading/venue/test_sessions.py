@@ -241,6 +241,22 @@ def test_whoever_is_not_expected_does_not_get_in(venue, tmp_path):
     asyncio.run(main())
 
 
+def test_nonsense_ends_its_own_connection_and_nothing_else(venue, names, tmp_path):
+    async def main():
+        async with desk(venue, tmp_path, names()) as (client, _):
+            logon = b"8=FIX.4.4\x019=5\x0135=A\x0110=000\x01"
+            for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"8=FIX.4.4\x019=-3\x01", logon, os.urandom(5000)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", venue.port)
+                writer.write(nonsense)
+                writer.write_eof()
+                assert await asyncio.wait_for(reader.read(), SOON_S) == b""
+                writer.close()
+                await writer.wait_closed()
+            assert await client.order_status("never") is None
+
+    asyncio.run(main())
+
+
 def killed_desk(venue, state, name, *order, mode="rest"):
     """A desk that placed its order and was killed, by itself or by us, and what it had printed."""
     command = [sys.executable, str(DESK), str(venue.port), str(state), name, mode, *map(str, order)]
