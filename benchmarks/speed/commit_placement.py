@@ -9,7 +9,7 @@ process. Each is measured
     slow     the same with 3 ms added to each sync, for a disk that is not as quick as this one
     closed   with 1,024 concurrent submits, and idle, one at a time
 
-Writes `out/commit-placement/report.json` and `report.html`; what was decided from it is docs/adr/0003.
+Writes `out/commit-placement/report.json` and `report.html`; what was decided from it is docs/adr/0004.
 """
 
 from __future__ import annotations
