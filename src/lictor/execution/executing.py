@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from lictor.declarations.declared import Declared
-from lictor.records import Decision
 from lictor.runtime.clock import Clock
 
 from .agenda import Agenda
+from .amounts import TrueAmounts
 from .attempts import Attempts
 from .effector_lane import EffectorLane
 from .lanes import OrderLanes
@@ -21,28 +21,13 @@ class Executing(Protocol):
     app: Declared
     clock: Clock
     agenda: Agenda
+    amounts: TrueAmounts
     attempts: Attempts
     lanes: dict[str, EffectorLane]
     order: OrderLanes
     work: dict[int, Work]
     undeclared: dict[int, Work]
     recovering: int
-
-    def value_of(self, decision: Decision, /) -> Any:
-        """The payload of a stored decision as a value of its kind's type."""
-        ...
-
-    def lane_key(self, decision: Decision) -> tuple[str, str] | None:
-        """The order lane that a decision belongs into."""
-        ...
-
-    def enter(self, key: tuple[str, str], work: Work) -> bool:
-        """Join the lane of an order key."""
-        ...
-
-    def settles(self, budget: str, scope: str, at_us: int) -> None:
-        """A true amount falls into a scope of a balance."""
-        ...
 
     def act(self, work: Work, ordinal: int, event: str, **fields: Any) -> None:
         """Note an event of an action for this turn."""

@@ -13,7 +13,7 @@ from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation
 from lictor.journal.open import Open
-from lictor.journal.port import Act, Answer, Close, Progress, SetLimit, Start, StartItem, Undo, Verb
+from lictor.journal.port import Act, Answer, Close, Progress, Start, StartItem, Undo, Verb
 from lictor.journal.rules import halted, stopped
 from lictor.journal.state import State
 from lictor.lifecycle import Event
@@ -22,6 +22,7 @@ from lictor.runtime.clock import Clock
 from lictor.runtime.randomness import Randomness
 
 from .agenda import Agenda
+from .amounts import TrueAmounts
 from .attempts import Attempts, News
 from .effector_lane import EffectorLane
 from .feasibility import RETRY_AFTER_S_FULL, Late, late
@@ -59,19 +60,17 @@ class Executor:
         self.wake = wake
         self.agenda = Agenda()
         self.lanes = {name: EffectorLane(effector) for name, effector in app.effectors.items()}
-        self.order = OrderLanes()
         self.attempts = Attempts(clock, self._tell, self._freed, self._may_begin)
         self.work: dict[int, Work] = {}
+        self.order = OrderLanes(app.kinds, self.work)
         #: Work whose kind or effector is not declared any more; it waits, named, for a deploy that declares it.
         self.undeclared: dict[int, Work] = {}
         self.tokens = Tokens(app.rates, clock, self._tokens_came)
+        self.amounts = TrueAmounts(app, value_of)
         self.resolution = Resolution(self, randomness)
         self._news: list[News] = []
-        #: Order keys of what this turn has planned and the journal has not admitted yet: nobody passes them (I4).
-        self._planned_keys: set[tuple[str, str]] = set()
         #: How many decisions this turn has let in that are not open yet.
         self._planned = 0
-        self._limits: dict[tuple[str, str], SetLimit] = {}
         self._touched: dict[int, Work] = {}
         self._state: State | None = None
         #: Attempts that a crash cut off, so far; paces their repetition.
@@ -84,6 +83,7 @@ class Executor:
     def recover(self, state: State, at_us: int) -> None:
         """Take up all open decisions of a journal that was just opened."""
         self._state = state
+        self.amounts.recover(state)
         if state.epoch > 1:
             self.tokens.start_empty()
         for found in sorted(state.open.values(), key=lambda o: (not o.started, o.place)):
@@ -102,10 +102,7 @@ class Executor:
         if crowded is not None or verdict.result is not _ADMITTED:
             return crowded
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
-        key = self.lane_key(decision)
-        free = key is None or self._key_free(decision, key)
-        if key is not None:
-            self._planned_keys.add(key)
+        free = self.order.plan(decision)
         if free and self._may_start_now(decision, plan, verdict.takes):
             effector = self.app.effectors[plan.actions[0].effector]
             fence = self._state.next_fence() if self._state else 0
@@ -119,7 +116,7 @@ class Executor:
         return found
 
     def _crowded(self, entry: Entry) -> Late | None:
-        """Why it is one too many (I17): whatever is open counts, held and pending too. What is open already may go on."""
+        """Why it is one too many (I17): whatever is open counts, held and pending too; what is open may go on."""
         if entry.signal is None or self._state is None:
             return None
         count = len(self._state.open) + self._planned
@@ -150,42 +147,22 @@ class Executor:
     def admitted(self, found: Open, *, started: bool) -> None:
         """The admission is durable: begin, or queue."""
         work = self.work[found.decision.id] = Work(found)
-        key = self.lane_key(found.decision)
-        at_head = key is None or self.enter(key, work)
+        at_head = self.order.enter(work)
         if started:
             self._begin(work, 0)
             return
         self.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
         if at_head:
             self.queue(work)
-        elif key is not None:
-            self._hurry(key, found.decision.priority)
+        else:
+            self._hurry(self.order.before(work), found.decision.priority)
 
-    def enter(self, key: tuple[str, str], work: Work) -> bool:
-        """Join the lane of an order key; True when the work may run."""
-        parent = work.open.decision.parent
-        return self.order.enter(key, work, self.work.get(parent) if parent is not None else None)
-
-    def _hurry(self, key: tuple[str, str], priority: int) -> None:
+    def _hurry(self, heads: list[Work], priority: int) -> None:
         """Who holds the key runs in the highest class that waits behind it."""
-        for head in self.order.running(key):
+        for head in heads:
             if head.queued and priority < head.urgency:
                 head.queued.clear()  # what stands in the lower class is passed over when it comes up
                 self.queue(head)
-
-    def lane_key(self, decision: Decision) -> tuple[str, str] | None:
-        """The order lane that a decision belongs into; control kinds pass it."""
-        kind = self.app.kinds.get(decision.kind)
-        if decision.order_key is None or (kind is not None and kind.control):
-            return None
-        return decision.tenant, decision.order_key
-
-    def _key_free(self, decision: Decision, key: tuple[str, str]) -> bool:
-        """Nobody is before it in its order key; a child with its parent's key runs in its parent's turn."""
-        parent = self.work.get(decision.parent) if decision.parent is not None else None
-        if parent is not None and parent.key == key:
-            return self.order.head(parent)
-        return key not in self._planned_keys and self.order.free(key)
 
     # -- queue and start ------------------------------------------------------------------------------------------
 
@@ -328,12 +305,11 @@ class Executor:
         for work in touched.values():
             if not work.concluded:
                 written += self._written(work, at_us)
-        limits, self._limits = self._limits, {}
-        return [*limits.values(), *written]
+        return [*self.amounts.limits(), *written]
 
     def _begin_turn(self) -> None:
         """Forget what the turn before had planned; it is in the queues by now."""
-        self._planned_keys.clear()
+        self.order.begin_turn()
         self._planned = 0
         for lane in self.lanes.values():
             lane.coming.clear()
@@ -357,15 +333,6 @@ class Executor:
         if ends or not work.acts:
             return ends
         return [Progress(found.decision.id, work.take_acts(), at_us)]
-
-    def settles(self, budget: str, scope: str, at_us: int) -> None:
-        """A true amount falls into a scope of a balance; one that the journal does not know gets its limit first."""
-        if self._state is None or (budget, scope) in self._state.balances or budget not in self.app.balances:
-            return
-        declared = self.app.balances[budget]
-        limit = declared.limit_for(scope)
-        by = f"app:{self.app.version}"
-        self._limits[budget, scope] = SetLimit(budget, scope, limit, at_us, by, declared.window_s)
 
     def _running_of(self, work: Work) -> Callable[[int], bool]:
         running = {a.ordinal for a in self.attempts.running if a.work is work}

@@ -23,8 +23,7 @@ def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: i
     if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
         return  # the pipeline keeps these
     work = Work(found)
-    if (key := executor.lane_key(found.decision)) is not None:
-        executor.enter(key, work)  # what waits for its effector keeps its place (I4)
+    executor.order.enter(work)  # what waits for a deploy that declares it keeps its place too (I4)
     if not _declared(executor, found):
         executor.undeclared[found.decision.id] = work
         return

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from lictor.capacity.extra_work import EXTRA_PER_ROOT_MAX, backoff_s
-from lictor.declarations.budgets import Balance, scope_of
 from lictor.declarations.effectors import Effector
-from lictor.errors import Code, InvariantViolation, NotFoundError
+from lictor.errors import Code, InvariantViolation
 from lictor.journal.port import Act, Progress, Undo, Verb
 from lictor.lifecycle import ACTION_TERMINAL, ActionState, Event
-from lictor.records import Amount, Report
+from lictor.records import Report
 from lictor.runtime.randomness import Randomness
 
 from .agenda import What
+from .amounts import Settled
 from .attempts import News
 from .executing import Executing
 from .hearing import Heard, Hearing, not_found
@@ -42,8 +42,6 @@ _STARTED = ActionState.STARTED.value
 _WAITING = ActionState.WAITING.value
 
 
-Settled = tuple[tuple[str, str, Amount], ...]
-
 #: Events that a final report may carry.
 _REPORTED = {
     "succeeded": _SUCCEED,
@@ -52,7 +50,6 @@ _REPORTED = {
     "expired": _EXPIRE,
     "absent": _ABSENT,
 }
-_FROM_DECISION = frozenset({"all", "tenant", "source", "kind"})
 _UNKNOWN = frozenset({_IN_DOUBT, _PENDING})
 #: Where an action is that the world may know of.
 _REPORTABLE = _UNKNOWN | {_STARTED, _BACKING_OFF}
@@ -84,7 +81,7 @@ class Resolution:
         if news.fence != work.open.actions[ordinal].fence or state in ACTION_TERMINAL:
             return  # I9: a superseded attempt
         if event == "report" and news.report is not None:
-            self.report(work, ordinal, news.report, at_us, self._settled(work, news.settled, at_us))
+            self.report(work, ordinal, news.report, at_us, self._executor.amounts.of_call(work, news.settled, at_us))
             if news.detail == "reconcile" and state in _UNKNOWN and work.state(ordinal) == state:
                 self._ask_later(work, ordinal, at_us)  # it was no final one, or known
         elif event == "no_answer":
@@ -96,7 +93,7 @@ class Resolution:
         """An attempt has ended, or a call that had timed out has returned after all."""
         effector = self.effector(work, ordinal)
         act, event = self._executor.act, news.event
-        settled = self._settled(work, news.settled, at_us)
+        settled = self._executor.amounts.of_call(work, news.settled, at_us)
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
             lane = self._executor.lanes[effector.name]
             lane.breaker.note(failed=event in {"retry", "unknown"})
@@ -121,37 +118,6 @@ class Resolution:
         """The effector of an action."""
         plan = work.open.plan
         return self._executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
-
-    # -- true amounts ---------------------------------------------------------------------------------------------
-
-    def scope_of(self, work: Work, budget: str) -> str:
-        """The scope that a decision's true amounts go to: the one it reserved from, else the one it falls into."""
-        for reservation in work.open.verdict.reservations:
-            if reservation.budget == budget:
-                return reservation.scope
-        decision = work.open.decision
-        declared = self._executor.app.balances.get(budget)
-        if declared is None:
-            raise NotFoundError(f"no balance {budget!r} is declared")
-        value = None if declared.per in _FROM_DECISION else self._executor.value_of(decision)
-        return scope_of(declared.per, decision, value)
-
-    def _settled(self, work: Work, settled: tuple[tuple[Balance, str | None, Amount], ...], at_us: int) -> Settled:
-        if not settled:
-            return ()
-        return self._booked(work, [(balance.name, scope, amount) for balance, scope, amount in settled], at_us)
-
-    def _booked(self, work: Work, amounts: list[tuple[str, str | None, Amount]], at_us: int) -> Settled:
-        """True amounts with their scopes; what happened is booked even where the scope cannot be found."""
-        booked = []
-        for budget, named, amount in amounts:
-            try:
-                scope = named if named is not None else self.scope_of(work, budget)
-                self._executor.settles(budget, scope, at_us)
-            except Exception:  # noqa: BLE001 - a scope is user code, and the effect has happened
-                scope = "unknown"
-            booked.append((budget, scope, amount))
-        return tuple(booked)
 
     # -- extra attempts -------------------------------------------------------------------------------------------
 
@@ -253,7 +219,7 @@ class Resolution:
             return self._absent(work, ordinal, report, at_us, by)
         if event == _EXPIRE and state == _STARTED:
             event = _FAIL
-        settled += self._booked(work, [(budget, None, amount) for budget, amount in report.settled.items()], at_us)
+        settled += self._executor.amounts.of_report(work, report, at_us)
         next_us = action.next_us if event == _REPORT else None
         if event == _REPORT and state == _IN_DOUBT:  # the world knows it: no longer in doubt
             event, next_us = _PEND, at_us + int(self.effector(work, ordinal).poll_after_s * 1e6)
