@@ -82,7 +82,8 @@ class Redactor:
         #: A name, perhaps quoted, `:` or `=`, and the value up to what ends it; and the two shapes that need no name.
         #: Repetitions before the value are bounded, so that a text takes time in proportion to its length.
         self._text = re.compile(
-            rf"(?P<name>(?:(?:{words})[\w-]{{0,40}}|\b(?:{whole}))[\"']?\s{{0,4}}[:=]\s{{0,4}}(?:(?:bearer|basic)\s{{1,4}})?[\"']?)"
+            rf"(?P<name>(?:(?:{words})[\w-]{{0,40}}|\b(?:{whole}))[\"']?\s{{0,4}}[:=]"
+            r"\s{0,4}(?:(?:bearer|basic)\s{1,4})?[\"']?)"
             r"[^\s\"',;&}\]]+"
             r"|(?P<scheme>\b(?:bearer|basic)\s{1,4})[\w.~+/=-]{6,}"
             r"|(?P<address>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)[^\s/@]{1,300}(?=@)",
