@@ -15,6 +15,7 @@ from lictor.journal import port
 from lictor.pipeline import Pipeline
 from lictor.records import Amount, Approval, Halt, Report
 from lictor.runtime.clock import Clock
+from lictor.runtime.ids import id_text
 
 
 class Steering:
@@ -55,7 +56,7 @@ class Steering:
         holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
         wanted = [r for r in holding if gate in (None, r.gate)]
         if found is None or not wanted:
-            raise NotFoundError(f"decision {decision} is not held" + (f" by {gate}" if gate else ""))
+            raise NotFoundError(f"decision {id_text(decision)} is not held" + (f" by {gate}" if gate else ""))
         for ruling in wanted:
             approval = Approval(
                 decision=decision,
@@ -69,7 +70,7 @@ class Steering:
             )
             answer = await self._request(port.Approve(approval))
             if not answer.ok:
-                raise DeniedError(f"{answer.code}: {ruling.gate} of decision {decision}, by {by}")
+                raise DeniedError(f"{answer.code}: {ruling.gate} of decision {id_text(decision)}, by {by}")
         self.pipeline.validation.again(decision)
         self.wake()
 
@@ -86,7 +87,7 @@ class Steering:
         finally:
             withdrawn.discard(decision)
         if not answer.ok and answer.code != "ALREADY_ASKED":
-            raise NotFoundError(f"decision {decision} is not open")
+            raise NotFoundError(f"decision {id_text(decision)} is not open")
         work = self.pipeline.execution.work.get(decision)
         if work is not None:
             self.pipeline.execution.resolution.cancel(work)

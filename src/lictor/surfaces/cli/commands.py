@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Group
 from lictor.errors import LictorError
 
 from . import files, looking, proving, quarantine, running, steering
-from .output import Exit, defect, fail
+from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
 LOOK = Group("Look", sort_key=2)
@@ -76,9 +76,10 @@ def run(given: list[str]) -> int:
     """Run a command; its exit code."""
     as_json = "--json" in given
     try:
-        return int(build()(given, exit_on_error=False, print_error=True, help_on_error=False))
-    except CycloptsError:
-        return Exit.USAGE
+        return int(build()(given, exit_on_error=False, print_error=False, help_on_error=False))
+    except CycloptsError as error:
+        command = " ".join(error.command_chain or ())
+        return fail(coded("USAGE", str(error), f"lictor {command} --help".replace("  ", " ")), as_json=as_json)
     except LictorError as error:
         return fail(error, as_json=as_json)
     except KeyboardInterrupt:

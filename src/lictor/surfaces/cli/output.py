@@ -48,6 +48,7 @@ _EXIT_BY_CODE = {
     "JOURNAL_DAMAGED": Exit.JOURNAL,
     "JOURNAL_IO": Exit.JOURNAL,
     "INVARIANT": Exit.DEFECT,
+    "USAGE": Exit.USAGE,
     "EXISTS": Exit.USAGE,
     "DEFECT": Exit.DEFECT,
 }

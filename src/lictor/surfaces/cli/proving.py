@@ -138,7 +138,7 @@ def _tell_use(found: Rehearsed) -> None:
     if len(found.use) > PRINTED_MAX:
         say(f"and {len(found.use) - PRINTED_MAX:,} more scopes")
     if found.assumed:
-        say(f"{found.assumed:,} are admitted now alone; all that they reserve counts as used")
+        say(f"admitted now alone: {found.assumed:,}; all that they reserve counts as used")
 
 
 def _limit(text: str) -> tuple[tuple[str, str | None], Amount]:
