@@ -1,6 +1,6 @@
 """A process that pulls a CSV file on a SQLite journal, and pays by appending to a ledger. Its parent kills it.
 
-Usage: python -m tests.inputs.bank_run FILE JOURNAL LEDGER. Prints `paid N` after each hundredth payment, `done` at last.
+Usage: python -m tests.inputs.bank_run FILE JOURNAL LEDGER. Prints `paid N` at each hundredth payment, `done` at last.
 """
 
 import asyncio

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.inputs.payouts import Payout, payouts
 from tests.inputs.simulated import node_on, simulate
 
-from lictor import JournalError, NodeStoppedError
+from lictor import JournalError, Node, NodeStoppedError, Settings, Signal
 from lictor.journal.memory import MemoryDisk, MemoryJournal
+from lictor.runtime.offload import inline
 
 
 class Given:
@@ -158,20 +159,20 @@ def test_a_full_door_sheds_at_once_and_says_when_to_come_again():
     assert (last.code, last.retry_after_s) == ("OVERLOADED", 0.1)
 
 
-class Stalled(MemoryJournal):
-    """A journal whose writes take an hour once it is told to stall, or fail."""
+def stalled_journal(clock):
+    """A journal whose writes take an hour once it is told to stall, or fail once it is told to break."""
 
-    def __init__(self, clock):
-        super().__init__()
-        self.clock = clock
-        self.stalled = self.broken = False
+    class Stalled(MemoryJournal):
+        stalled = broken = False
 
-    async def write(self, verbs, at_us):
-        if self.stalled:
-            await self.clock.sleep(3600)
-        if self.broken:
-            raise JournalError("the disk is gone")
-        return await super().write(verbs, at_us)
+        async def write(self, verbs, at_us):
+            if self.stalled:
+                await clock.sleep(3600)
+            if self.broken:
+                raise JournalError("the disk is gone")
+            return await super().write(verbs, at_us)
+
+    return Stalled()
 
 
 @pytest.mark.parametrize("how", ["stop", "fail"])
@@ -186,10 +187,7 @@ def test_nobody_waits_in_vain_for_a_node_that_stops_or_fails(how, seed):
             await asyncio.get_running_loop().create_future()
 
     async def main(clock):
-        from lictor import Node, Settings
-        from lictor.runtime.offload import inline
-
-        journal = Stalled(clock)
+        journal = stalled_journal(clock)
         node = Node(
             app, journal, settings=Settings(turn_max=5, drain_s=1, tune_collector=False), clock=clock, lanes=inline
         )
@@ -218,7 +216,13 @@ def test_nobody_waits_in_vain_for_a_node_that_stops_or_fails(how, seed):
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
 
     ends = simulate(main, seed)
-    assert [type(end) for end in ends] == [NodeStoppedError] * len(ends), ends
+    if how == "fail":
+        assert [type(end) for end in ends] == [NodeStoppedError] * len(ends), ends
+    else:  # the turn that was under way is finished, and what it decided is told
+        assert not [end for end in ends if isinstance(end, Exception) and not isinstance(end, NodeStoppedError)], ends
+        assert isinstance(ends[-3], NodeStoppedError), "submitted too late"
+        assert isinstance(ends[-1], NodeStoppedError), "asked too late"
+        assert isinstance(ends[0], NodeStoppedError), "its source was silent"
 
 
 async def _all(handles):
@@ -264,3 +268,22 @@ def test_ids_are_never_given_twice_even_when_the_wall_clock_was_set_back():
 
         ids += simulate(main)
     assert len(set(ids)) == 15
+
+
+def test_a_quarantined_signal_is_answered_when_its_entry_is_durable_and_not_before():
+    app, _ = payouts()
+
+    async def main(clock):
+        journal = stalled_journal(clock)
+        node = Node(app, journal, settings=Settings(tune_collector=False), clock=clock, lanes=inline)
+        async with node:
+            await clock.sleep(1)
+            journal.stalled = True
+            bad = asyncio.get_running_loop().create_task(node.submit(Signal(source="x", kind="Payout", payload=b"{")))
+            await clock.sleep(1800)
+            early = bad.done(), len(await node.quarantined())
+            await clock.sleep(3600)
+            journal.stalled = False
+            return early, (bad.done(), len(await node.quarantined()))
+
+    assert simulate(main) == ((False, 0), (True, 1))
