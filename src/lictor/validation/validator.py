@@ -50,6 +50,8 @@ class Validator:
         self.withdrawn: set[int] = set()
         self._due: list[tuple[int, int]] = []
         self._refer: list[Refer] = []
+        #: Scopes that this turn gives their limits.
+        self._limited: set[tuple[str, str]] = set()
 
     def recover(self, state: State) -> None:
         """Take up held and deferred decisions."""
@@ -113,7 +115,8 @@ class Validator:
             return []
         wanted: list[Verb] = []
         for reservation in verdict.reservations:
-            if (reservation.budget, reservation.scope) not in state.balances:
+            scope = reservation.budget, reservation.scope
+            if scope not in state.balances and scope not in self._limited:
                 declared = self.app.balances[reservation.budget]
                 try:
                     limit = declared.limit_for(reservation.scope)
@@ -121,6 +124,7 @@ class Validator:
                     seen = {"budget": reservation.budget, "error": f"{type(error).__name__}: {error}"}
                     self.refuse(entry, Code.GATE_FAILED, seen)
                     return []
+                self._limited.add(scope)
                 by = f"app:{self.app.version}"
                 wanted.append(SetLimit(reservation.budget, reservation.scope, limit, now_us, by, declared.window_s))
         return wanted
@@ -194,6 +198,7 @@ class Validator:
 
     def verbs(self) -> list[Verb]:
         """What this stage has to write."""
+        self._limited.clear()
         verbs: list[Verb] = list(self._refer)
         self._refer = []
         return verbs
