@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -82,6 +83,21 @@ def test_a_delayed_report_leaves_that_much_virtual_time_later(tmp_path):
                 assert venue.now_us() >= report.at_us + 2_000_000
 
     asyncio.run(main())
+
+
+def test_a_venue_that_follows_its_parent_ends_with_it(tmp_path):
+    starter = (
+        "import subprocess, sys; venue = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE);"
+        "print(venue.pid, venue.stdout.readline().decode(), flush=True)"
+    )
+    command = [sys.executable, "-m", "lictor.desks.trading.venue", "--state", str(tmp_path), "--follow-parent"]
+    printed = subprocess.check_output([sys.executable, "-c", starter, *command], text=True)
+    pid, ready = printed.split(maxsplit=1)
+    # its listening socket goes with it: a connection that stays open until then is closed by its end
+    with socket.create_connection(("127.0.0.1", json.loads(ready)["control_port"])) as control:
+        control.settimeout(20)
+        assert control.recv(1) == b""
+    assert pid.isdecimal()
 
 
 def test_the_venue_alone_makes_the_same_trades_on_each_run():

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from fixcore.application import Application
 from fixcore.log.base import Log
-from fixcore.message.message import Message
+from fixcore.message.message import Message, apply_poss_dup
 from fixcore.session.session import Session
 from fixcore.session.session_id import SessionID
 from fixcore.session.session_settings import SessionSettings
@@ -23,6 +23,12 @@ from lictor.desks.trading.fix.store import SessionStore
 from lictor.desks.trading.fix.wire import BEGIN_STRING, SENDING_TIME, timestamp
 
 READ_BYTES = 65_536
+RESENT = b"\x0143=Y\x01"
+
+
+def now() -> str:
+    """The machine's time, as FIX writes it."""
+    return timestamp(int(datetime.now(tz=UTC).timestamp() * 1e6))
 
 
 class QuietLog(Log):  # type: ignore[misc]
@@ -47,7 +53,7 @@ class Stamped(Application):  # type: ignore[misc]
     store: SessionStore
 
     def to_app(self, message: Message, _session_id: SessionID) -> None:
-        message.header.set(SENDING_TIME, timestamp(int(datetime.now(tz=UTC).timestamp() * 1e6)))
+        message.header.set(SENDING_TIME, now())
 
     def to_admin(self, message: Message, session_id: SessionID) -> None:
         self.to_app(message, session_id)
@@ -85,12 +91,16 @@ async def pump(
 ) -> None:
     """Feed the session from the socket until either side closes it. `waiting`: whole messages read already."""
 
+    async def restamped(raw: bytes) -> None:
+        # Resent messages go past `Stamped`: in whole seconds they would seem older than they are, and be refused.
+        await send(apply_poss_dup(raw, now()) if RESENT in raw else raw)
+
     async def close() -> None:
         await asyncio.sleep(0)  # what was sent in this turn of the loop leaves first
         writer.close()
 
     try:
-        await session.on_connect(send, close)
+        await session.on_connect(restamped, close)
         while True:
             for raw in waiting:
                 await session.on_data(raw)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import resource
 import signal
 import sys
@@ -19,6 +20,8 @@ from lictor.desks.trading.venue.faults import ALL, Faults
 from lictor.desks.trading.venue.floor import VenueFloor, VirtualClock
 from lictor.desks.trading.venue.replay import replay_all
 from lictor.desks.trading.venue.rules import Rules
+
+PARENT_EVERY_S = 0.5
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -42,12 +45,21 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--open-orders-max", type=int, default=rules.open_orders_max, help="of one client (200)")
     parser.add_argument("--keep-on-disconnect", action="store_true", help="let orders rest when their client goes")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND=COUNT[@AFTER]", help=", ".join(ALL))
+    parser.add_argument("--follow-parent", action="store_true", help="end when the process that started it is gone")
     parser.add_argument("--exit-at-close", action="store_true", help="end when the capture does, not only when stopped")
     return parser
 
 
+async def follow(parent: int, stop: asyncio.Event) -> None:
+    """Stop when the parent process is no longer that one."""
+    while os.getppid() == parent:  # noqa: ASYNC110  (nothing tells a child that its parent ended)
+        await asyncio.sleep(PARENT_EVERY_S)
+    stop.set()
+
+
 async def run(options: argparse.Namespace) -> None:
     """Serve until stopped by a signal, the control socket or, if asked for, the close."""
+    parent = os.getppid()
     capture = read_capture()
     faults = Faults()
     for text in options.fault:
@@ -83,6 +95,8 @@ async def run(options: argparse.Namespace) -> None:
     }
     print(json.dumps(ready), flush=True)
     runner = asyncio.create_task(floor.run())
+    if options.follow_parent:
+        asyncio.create_task(follow(parent, stop))  # noqa: RUF006  (ends with the loop, or ends it)
     waits = [asyncio.create_task(stop.wait())] + [asyncio.create_task(floor.closed.wait())] * options.exit_at_close
     await asyncio.wait([runner, *waits], return_when=asyncio.FIRST_COMPLETED)
     if runner.done():
@@ -91,7 +105,10 @@ async def run(options: argparse.Namespace) -> None:
     await control.close()
     used = resource.getrusage(resource.RUSAGE_SELF)
     ended = {"ended": True, **await floor.close(), "cpu_s": round(used.ru_utime + used.ru_stime, 2)}
-    print(json.dumps(ended), flush=True)
+    try:
+        print(json.dumps(ended), flush=True)
+    except BrokenPipeError:  # no one is left to read it; the interpreter must not try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> int:
