@@ -207,6 +207,7 @@ class Invariants:
                 step = self.ledger.told[decision].steps[ordinal]
                 lied = step.end in {"fail", "expire"} and not party.idempotent and key not in party.undone
                 expect("I8", not lied, "{} was done and is recorded as {}", key, step.end)
+        self._true_amounts(parties)
         state = node.journal.state
         for (budget, scope), account in self.ledger.escrow.accounts.items():
             balance = state.balances[budget, scope]
@@ -214,6 +215,17 @@ class Invariants:
                 live = balance.sums.get(window)
                 same = live is None or (live[0], live[1]) == (amount, account.reserved.get(window, 0))
                 expect("I15", same, "{}/{} has {} in window {}; recorded is {}", budget, scope, live, window, amount)
+
+    def _true_amounts(self, parties: list[Party]) -> None:
+        """What is settled for each decision is what its actions have really used."""
+        true: Counter[tuple[int, str]] = Counter()
+        for party in parties:
+            for key in party.deeds if party.budget is not None else ():
+                true[self._actions[key][0], party.budget or ""] += int(party.used(key))
+        for (decision, budget), amount in true.items():
+            told = self.ledger.told[decision]
+            used = sum(used for (name, _), used in told.used.items() if name == budget)
+            expect("I3", used == amount, "{} has settled {} of {}; really used was {}", told, used, budget, amount)
 
     def _guard(self, check: Callable[[], None]) -> None:
         """Run a check; a violation is kept outside of whatever would catch it."""

@@ -36,14 +36,24 @@ from lictor.testing.world import WORLD_FAULTS, World
 T = TypeVar("T")
 
 #: What is neither the world's nor the journal's: a crash at any await, a stop in good order, a clock that is wrong.
-MACHINE_FAULTS: dict[str, float] = {"crash at await": 1.0, "stop": 0.5, "clock jump": 1.0, "clock drift": 1.0}
+MACHINE_FAULTS: dict[str, float] = {
+    "crash at await": 1.0,
+    "stop": 0.5,
+    "pause": 0.7,
+    "clock jump": 1.0,
+    "clock drift": 1.0,
+}
 #: Steps between two crashes at any await, on average, and virtual seconds between two jumps of the clock.
 CRASH_STEPS_MEAN = 1_500.0
 JUMP_S_MEAN = 40.0
 JUMP_S_MAX = 7_200.0
 DRIFT_MAX = 1e-3
-#: Virtual seconds until a node is stopped in good order.
+#: Virtual seconds until a node is stopped in good order; until it is paused, as by SIGSTOP, and for how long.
 STOP_S_MAX = 25.0
+PAUSE_S_MEAN = 10.0
+PAUSED_S_MAX = 20.0
+#: How often a report is sent for an order that nobody knows.
+SENDS_MAX = 60
 #: Crashes of one seed, at most.
 CRASHES_MAX = 6
 #: Virtual seconds after the last fault by which everything must have ended (I18).
@@ -115,6 +125,7 @@ class Simulation:
         self._up = asyncio.Event()
         self._started = (EPOCH_US, 0.0)
         self._disk = MemoryDisk()
+        self._sending: dict[str, list[Report]] = {}
         self._before_crash: dict[str, Any] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="lictor-") if sqlite else None
 
@@ -195,6 +206,8 @@ class Simulation:
                 self.loop.at_step(steps, partial(self._crash, machine))
             if self.faults.strikes("stop", "machine"):
                 self.beside(self._stop_later(machine))
+            if self.faults.strikes("pause", "machine"):
+                self.beside(self._pause_later(machine))
             while machine.alive and not (self.node is not None and self.node.failure is not None):  # noqa: ASYNC110 - two things
                 await asyncio.sleep(0.25)
             self._up.clear()
@@ -205,6 +218,16 @@ class Simulation:
             if self.crashes >= CRASHES_MAX:
                 self.faults.stop()
             await asyncio.sleep(self.loop.streams.of("world/host").uniform(0.05, 5.0))
+
+    async def _pause_later(self, machine: Machine) -> None:
+        """The machine stands still for a while, as under SIGSTOP or on a host that swaps, and does not know of it."""
+        draw = self.loop.streams.of("world/host")
+        await asyncio.sleep(draw.expovariate(1 / PAUSE_S_MEAN))
+        if machine.alive and not self.calm:
+            self.loop.note("pause", machine.label)
+            self.loop.pause(machine)
+            await asyncio.sleep(draw.choice((0.5, 5.0, PAUSED_S_MAX)) * draw.random())
+            self.loop.resume(machine)
 
     async def _stop_later(self, machine: Machine) -> None:
         """An operator stops the node in good order, as for a deploy."""
@@ -308,22 +331,27 @@ class Simulation:
     # -- reports --------------------------------------------------------------------------------------------------
 
     def _deliver(self, ref: str, report: Report) -> None:
-        self.beside(self._send(ref, report))
+        waiting = self._sending.setdefault(ref, [])
+        waiting.append(report)
+        if len(waiting) == 1:
+            self.beside(self._send(ref, waiting))
 
-    async def _send(self, ref: str, report: Report) -> None:
-        """A party sends a report until it is acknowledged, or nobody has known its order for long."""
-        for attempt in range(60):
+    async def _send(self, ref: str, waiting: list[Report]) -> None:
+        """A party sends its reports of an order one after another, each until it is heard or nobody knows the order."""
+        attempts = 0
+        while waiting:
+            report = waiting[0]
             try:
-                news = await self.call(lambda node: node.resolve(ref, report))
-            except NotFoundError:
-                await asyncio.sleep(1.0 + attempt)
+                news = await self.call(partial(Node.resolve, where=ref, news=report))
+            except (NotFoundError, Crashed, NodeStoppedError) as error:
+                attempts += isinstance(error, NotFoundError)
+                if attempts > SENDS_MAX:
+                    return
+                await asyncio.sleep(0.5 + attempts)
                 continue
-            except (Crashed, NodeStoppedError):
-                await asyncio.sleep(0.5)
-                continue
+            waiting.pop(0)
             if news:
                 self.invariants.reported(ref, report.id)
-            return
 
     # -- the end --------------------------------------------------------------------------------------------------
 

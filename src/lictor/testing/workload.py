@@ -203,9 +203,6 @@ def _budgets(app: App, features: Features) -> None:
 def _effectors(app: App, world: World) -> None:
     cash = app.balances["cash"]
 
-    def party(name: str, *, idempotent: bool, timeout_s: float, budget: str | None = None) -> Party:
-        return world.party(name, idempotent=idempotent, timeout_s=timeout_s, budget=budget)
-
     def asking(effector: Any, behind: Party, *, undo: bool = False, stop: bool = False) -> None:
         effector.reconcile(behind.ask)
         if undo:
@@ -213,13 +210,13 @@ def _effectors(app: App, world: World) -> None:
         if stop:
             effector.cancel(behind.stop)
 
-    bank = party("transfer", idempotent=False, timeout_s=2.0, budget="cash")
-    correspondent = party("wire", idempotent=False, timeout_s=2.0)
-    shop = party("ship", idempotent=True, timeout_s=1.0)
-    post = party("mail", idempotent=True, timeout_s=1.0)
-    book = party("book", idempotent=False, timeout_s=1.0)
-    stamp = party("stamp", idempotent=True, timeout_s=1.0)
-    venue = party("trade", idempotent=False, timeout_s=1.0, budget="cash")
+    bank = world.party("transfer", idempotent=False, timeout_s=2.0, budget="cash")
+    correspondent = world.party("wire", idempotent=False, timeout_s=2.0)
+    shop = world.party("ship", idempotent=True, timeout_s=1.0)
+    post = world.party("mail", idempotent=True, timeout_s=1.0)
+    book = world.party("book", idempotent=False, timeout_s=1.0)
+    stamp = world.party("stamp", idempotent=True, timeout_s=1.0)
+    venue = world.party("trade", idempotent=False, timeout_s=1.0, budget="cash", works=True)
 
     @app.effector(idempotent=False, timeout_s=2.0, slots=3, poll_after_s=2.0)
     async def transfer(call: Call, account: str, amount: int) -> Any:

@@ -91,11 +91,21 @@ class World:
         #: How a party sends a report to the node on its own: (ref, report) -> delivered.
         self.deliver: Callable[[str, Report], None] = lambda _ref, _report: None
 
-    def party(self, name: str, *, idempotent: bool, timeout_s: float, budget: str | None = None) -> Party:
-        """The party behind an effector of that name; one for the run, however often an App is built on it."""
+    def party(
+        self, name: str, *, idempotent: bool, timeout_s: float, budget: str | None = None, works: bool = False
+    ) -> Party:
+        """The party behind an effector of that name; one for the run, however often an App is built on it.
+
+        Args:
+            name: the effector's.
+            idempotent: whether it does the same only once under one key.
+            timeout_s: the effector's; calls take about a tenth of it, unless a fault strikes.
+            budget: the balance, by name, that its reports settle.
+            works: it takes orders, on which it goes on working; see `Party.order`.
+        """
         found = self.parties.get(name)
         if found is None:
-            found = self.parties[name] = Party(self, name, idempotent=idempotent, timeout_s=timeout_s, budget=budget)
+            found = self.parties[name] = Party(self, name, idempotent, timeout_s, budget, works)
         return found
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -111,7 +121,13 @@ class Party:
     """What is behind one effector."""
 
     def __init__(
-        self, world: World, name: str, *, idempotent: bool, timeout_s: float, budget: str | None = None
+        self,
+        world: World,
+        name: str,
+        idempotent: bool,  # noqa: FBT001 - likewise
+        timeout_s: float,
+        budget: str | None,
+        works: bool,  # noqa: FBT001 - likewise
     ) -> None:
         self.world = world
         self.name = name
@@ -119,6 +135,7 @@ class Party:
         self.timeout_s = timeout_s
         #: The balance that reports of its orders settle, by name.
         self.budget = budget
+        self.works = works
         self.arrivals: list[Arrival] = []
         #: What was really done, by key. More than one deed under a key is a double effect.
         self.deeds: dict[str, list[Deed]] = {}
@@ -178,10 +195,7 @@ class Party:
     async def order(self, call: Call, *args: Any, amount: Amount = 0, poll_after_s: float = 2.0) -> Any:
         """Take an order on which the party goes on working; reports come of their own, or `ask` for it."""
         await self.act(call, *args, amount=amount)
-        ref = f"{self.name}-{call.key}"
-        if ref not in self.orders:
-            self.orders[ref] = Order(self, ref, call.key, amount)
-        return pending(ref, poll_after_s=poll_after_s)
+        return pending(self.ref(call.key), poll_after_s=poll_after_s)
 
     async def ask(self, call: Call, *_args: Any, **_kwargs: Any) -> Report | None:
         """What became of the action: done, absent, or not known yet."""
@@ -195,7 +209,7 @@ class Party:
     async def stop(self, call: Call, *_args: Any, **_kwargs: Any) -> Report | None:
         """Asked to stop: an order that still works ends cancelled; everything else is as it is."""
         await asyncio.sleep(self._takes_s())
-        order = self.orders.get(f"{self.name}-{call.key}")
+        order = self.orders.get(self.ref(call.key))
         return order.stop() if order is not None else None
 
     async def undo(self, call: Call, *_args: Any, **_kwargs: Any) -> None:
@@ -205,11 +219,15 @@ class Party:
             raise ConnectionError("not undone")
         self.undone.add(call.key)
 
+    def ref(self, key: str) -> str:
+        """The party's own name of what it works on."""
+        return f"{self.name}-{key}"
+
     # -- what is true ---------------------------------------------------------------------------------------------
 
     def truth(self, key: str, fence: int) -> Report | None:
         """What a person, or the party itself, would say of an action."""
-        order = self.orders.get(f"{self.name}-{key}")
+        order = self.orders.get(self.ref(key))
         if order is not None:
             return order.report()
         deeds = self.deeds.get(key)
@@ -221,6 +239,13 @@ class Party:
         self.cleared.add(key)
         self._answers += 1
         return Report(id=f"{key}:absent:{self._answers}", final=True, result="absent")
+
+    def used(self, key: str) -> Amount:
+        """The true amount of what was done under a key."""
+        order = self.orders.get(self.ref(key))
+        if order is not None:
+            return order.filled
+        return sum(deed.amount for deed in self.deeds.get(key, ()))
 
     # -- how it goes ----------------------------------------------------------------------------------------------
 
@@ -266,6 +291,9 @@ class Party:
         if deeds and self.idempotent:
             return deeds[0]
         deeds.append(Deed(key, fence, amount, self.world.loop.time()))
+        ref = self.ref(key)
+        if self.works and ref not in self.orders:
+            self.orders[ref] = Order(self, ref, key, amount)
         return deeds[-1]
 
     def _do_late(self, key: str, fence: int, amount: Amount) -> None:
@@ -302,6 +330,11 @@ class Order:
             self._fill()
         else:
             self._again()
+
+    @property
+    def filled(self) -> Amount:
+        """What is filled so far."""
+        return sum(self._parts[: self._filled])
 
     def _again(self) -> None:
         party = self._party
