@@ -23,6 +23,7 @@ from lictor.desks.trading.tape import Tape
 
 #: Money turned over, and the room of each side.
 Budgets = tuple[Balance, Balance, Balance]
+ORDERS_KEPT_MAX = 20_000
 _CROSSED = "POST_ONLY_WOULD_CROSS"
 
 
@@ -48,6 +49,7 @@ class Working:
     doubtful: bool = False
     ending: bool = False
     cancelled: bool = False
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -96,21 +98,22 @@ class Conversation:
         working = Working(
             call.key, call.decision, call.ordinal, call.source, side, qty, price, until_us, self._tape.mid or 0
         )
-        self._working[call.key] = working
+        self._keep(working)
         tif = Tif.IOC if until_us is None else Tif.GTC
         order = Order(call.key, side, qty, price, at_us, tif, post_only=until_us is not None)
         self._blotter.messages += 1
+        if until_us is not None:
+            self._blotter.resting[call.key] = (side, price, qty)  # as soon as it may be there
         try:
-            first = await self._client.submit(order, within_s=self._within_s)
+            await self._client.submit(order, within_s=self._within_s)
         except OrderNotSent as not_sent:
+            self._blotter.resting.pop(call.key, None)
             raise EffectFailed(str(not_sent), code="NOT_SENT", retry=True) from not_sent
         except OrderInDoubt:
             self.counts.sent += 1
             self._doubt(working)
             raise
         self.counts.sent += 1
-        if until_us is not None and first.status.open:
-            self._blotter.resting[call.key] = (side, price, qty)
         return pending(call.key, poll_after_s=rest_s or poll_s)
 
     async def ask(self, call: Call, side: int, qty: int, price: int, *, rest_s: float) -> Report | None:
@@ -163,6 +166,7 @@ class Conversation:
             self.counts.reconciled += 1
             self.on_event("absent", call.key, call.decision)
         working.doubtful = False
+        self._blotter.resting.pop(call.key, None)
         return report(f"{call.key}/absent/{call.attempt}", final=True, result="absent")
 
     async def _end(self, working: Working) -> VenueReport:
@@ -188,8 +192,16 @@ class Conversation:
             working.mid_sent = value["mid_sent"]
             working.told_qty = value["filled"]
             working.told_money = value["money"]
-        self._working[call.key] = working
+        self._keep(working)
         return working
+
+    def _keep(self, working: Working) -> None:
+        """Know it by its key; the oldest that have ended are forgotten."""
+        self._working[working.key] = working
+        if len(self._working) > ORDERS_KEPT_MAX:
+            oldest = next((key for key, known in self._working.items() if known.ended), None)
+            if oldest is not None:
+                del self._working[oldest]
 
     # -- what the venue says --------------------------------------------------------------------------------------
 
@@ -269,6 +281,7 @@ class Conversation:
         if said.status.open:
             return None
         self._blotter.resting.pop(working.key, None)
+        working.ended = True
         counts = self.counts
         if said.status is Status.FILLED:
             counts.filled += 1

@@ -38,6 +38,7 @@ async def checked(options: Options, session: Session, recorder: Recorder, truth:
         _no_doubles(truth),
         _known_orders(session, truth),
         *_parents(recorder),
+        Finding("no order of ours is believed to rest", not session.blotter.resting, str(len(session.blotter.resting))),
         *_ends(session),
         *_limits(session),
     ]

@@ -10,12 +10,13 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lictor import Handle, LictorError
 from lictor.desks.trading.deciders import Proposal, propose
 from lictor.desks.trading.demo.record import Recorder
 from lictor.desks.trading.demo.venue import Venue
-from lictor.desks.trading.kinds import Trade, Withdraw
+from lictor.desks.trading.kinds import Flatten, Trade, Withdraw
 from lictor.desks.trading.market import BUY, QTY_PER_BTC, SELL
 from lictor.desks.trading.session import Session
 
@@ -44,6 +45,8 @@ class Drills:
             (180.0, self.nonsense),
             (195.0, self.key_reused),
             (210.0, self.old_signal),
+            (220.0, self.too_late),
+            (225.0, self.not_permitted),
             (230.0, self.large_approved),
             (260.0, self.large_denied),
             (300.0, self.kill_switch),
@@ -102,6 +105,17 @@ class Drills:
         """A signal of ten seconds ago."""
         trade = self._trade()
         await self._submit("signal of ten seconds ago", replace(trade, signal_us=trade.signal_us - 10_000_000))
+
+    async def too_late(self) -> None:
+        """A decision whose deadline has passed."""
+        await self._submit("deadline passed", self._trade(), deadline_us=self.session.clock.wall_us() - 1)
+
+    async def not_permitted(self) -> None:
+        """A source that may trade decides something else."""
+        trade, now_us = self._trade(), self.session.clock.wall_us()
+        price, mid = trade.limit_price, trade.mid_half_cents
+        order = Flatten(trade.instrument, SELL, trade.qty, price, mid, "exercise", now_us)
+        await self.session.submit(order, "drill")
 
     async def key_reused(self) -> None:
         """The same key with the same content, then with other content."""
@@ -173,9 +187,7 @@ class Drills:
         small = QTY_PER_BTC // 100
         return replace(found, wanted=small, qty=small)
 
-    async def _submit(
-        self, drill: str, trade: Trade, *, confidence: float | None = None, name: str | None = None
-    ) -> Handle:
+    async def _submit(self, drill: str, trade: Trade, *, name: str | None = None, **options: Any) -> Handle:
         self.recorder.drills[trade.signal] = drill
-        options = {"key": name or trade.signal, "confidence": 0.6 if confidence is None else confidence}
-        return await self.session.decide(Proposal("drill", trade), **options)
+        given = {"key": name or trade.signal, "confidence": 0.6} | options
+        return await self.session.decide(Proposal("drill", trade), **given)

@@ -13,7 +13,7 @@ class Options:
     """How the demo runs. Times are virtual seconds of the capture."""
 
     out: Path = Path("out/demo-trading")
-    speed: float = 22.0
+    speed: float = 24.0
     #: The model is fitted on what comes before this and trades what comes after.
     fit_s: float = 600.0
     #: It stops trading this long before the capture ends, so that all that is open can close.
