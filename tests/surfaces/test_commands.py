@@ -278,6 +278,17 @@ def test_one_key_of_two_sources_must_be_told_apart(shell) -> None:
     assert shell.json("show", "one")["decision"] != reused["id"]  # the key is the first's
 
 
+def test_a_key_cannot_command_the_terminal(shell) -> None:
+    nasty = "k\x1b[2Jgone\u202eabc"
+    shell.submit("a-17", 1, "--key", nasty, "--app", "payouts:app")
+    for arguments in (["list"], ["show", nasty], ["show", "\x1b[31mred"], ["outcomes"]):
+        _, out, err = shell(*arguments)
+        assert "\x1b" not in out + err
+        assert "\u202e" not in out + err
+        assert "\\x1b[" in out + err
+    assert shell.rows("list")[0]["key"] == nasty
+
+
 def test_the_module_runs_and_help_reads_from_the_top(shell) -> None:
     def lictor(*arguments: str, **options):
         return subprocess.run(

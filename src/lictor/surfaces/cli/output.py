@@ -95,12 +95,31 @@ def lines(rows: Iterable[Any]) -> None:
     sys.stdout.flush()
 
 
+#: What a terminal would obey, or show in another order than it is: control characters but for new lines and tabs, and
+#: marks of direction. Keys, reasons and payloads come from anywhere.
+_OBEYED = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - two digits or four
+    for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def safe(text: str) -> str:
+    """Text that a terminal only shows."""
+    return text.translate(_OBEYED)
+
+
 def console(*, error: bool = False) -> Any:
     """Where people read: colours on a terminal, plain and never cut off anywhere else."""
     from rich.console import Console
 
+    class Reader(Console):
+        """Shows what it is given, and obeys none of it."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(safe(part) if isinstance(part, str) else part for part in objects), **options)
+
     file = sys.stderr if error else sys.stdout
-    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 240)
+    return Reader(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 240)
 
 
 def say(*parts: str, error: bool = False) -> None:
@@ -113,7 +132,7 @@ def styled(text: str) -> Any:
     from rich.text import Text
 
     word = text.partition("(")[0].partition(" ")[0]
-    return Text(text, style=_STYLES.get(word, ""))
+    return Text(safe(text), style=_STYLES.get(word, ""))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
@@ -143,9 +162,9 @@ def fail(error: LictorError, *, as_json: bool) -> Exit:
         from rich.text import Text
 
         told = console(error=True)
-        told.print(Text.assemble((error.code, "bold red"), ": ", error.message))
+        told.print(Text.assemble((error.code, "bold red"), ": ", safe(error.message)))
         if error.hint:
-            told.print(Text(f"  {error.hint}", style="dim"))
+            told.print(Text(safe(f"  {error.hint}"), style="dim"))
     return exit_of(error)
 
 
