@@ -45,6 +45,8 @@ class Working:
     told_money: int = 0
     #: Quantity, price, mid and time of each fill.
     fills: list[list[int]] = field(default_factory=list)
+    #: The venue has said something of it.
+    heard: bool = False
     #: Nobody knows whether it is there.
     doubtful: bool = False
     ending: bool = False
@@ -111,9 +113,11 @@ class Conversation:
             raise EffectFailed(str(not_sent), code="NOT_SENT", retry=True) from not_sent
         except OrderInDoubt:
             self.counts.sent += 1
-            self._doubt(working)
-            raise
-        self.counts.sent += 1
+            if not working.heard:
+                self._doubt(working)
+                raise
+        else:
+            self.counts.sent += 1
         return pending(call.key, poll_after_s=rest_s or poll_s)
 
     async def ask(self, call: Call, side: int, qty: int, price: int, *, rest_s: float) -> Report | None:
@@ -210,6 +214,7 @@ class Conversation:
         working = self._working.get(said.key)
         if working is None or said.exec_type is ExecType.STATUS or working.ending or working.cancelled:
             return
+        working.heard = True
         if working.doubtful:
             working.doubtful = False
             self.counts.reconciled += 1
