@@ -141,7 +141,9 @@ class Simulation:
             await self._up.wait()
             machine, node = self._machine, self.node
             if machine is not None and machine.alive and node is not None:
-                return await machine.join(machine.spawn(what(node)))
+                task = machine.spawn(what(node))
+                task.add_done_callback(_seen)  # who asked may be gone when the answer comes
+                return await machine.join(task)
             await asyncio.sleep(0.01)
 
     async def submit(self, value: Any, **options: Any) -> Handle:
@@ -161,7 +163,9 @@ class Simulation:
         if machine is None or not machine.alive:
             return
         try:
-            outcome = await machine.join(machine.spawn(handle.outcome()))
+            task = machine.spawn(handle.outcome())
+            task.add_done_callback(_seen)
+            outcome = await machine.join(task)
         except (Crashed, NodeStoppedError):
             return
         if handle.id is not None and handle.verdict.result not in {"refused", "shed"}:
@@ -384,6 +388,11 @@ class Simulation:
             struck=self.faults.struck,
             drawn=dict(getattr(self.scenario, "drawn", {})),
         )
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _defect(error: BaseException) -> InvariantViolation:

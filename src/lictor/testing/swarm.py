@@ -23,7 +23,7 @@ from lictor.testing.workload import CLASSES, Features, Job, Pay, Stop, Trade, Wi
 from lictor.testing.world import World
 
 #: Virtual seconds between two looks of a person at the node.
-LOOK_S = 3.0
+LOOK_S = 4.0
 
 
 class Swarm:
@@ -39,7 +39,7 @@ class Swarm:
             backlog_max=5 if small else 1_000,
             turn_max=self.random.choice((1, 3, 1_000)),
         )
-        self.signals = self.random.randint(6, 24)
+        self.signals = self.random.randint(5, 18)
         self.handles: list[Handle] = []
         self.known: list[tuple[Any, dict[str, Any]]] = []
         self.busy = True
