@@ -13,6 +13,7 @@ import msgspec
 
 from lictor.execution import attempts, executor, resolution
 from lictor.execution.agenda import Agenda
+from lictor.execution.lanes import OrderLanes
 from lictor.inputs.intake import Intake
 from lictor.journal import arbiter, codec, port, rules
 from lictor.journal.balance import Balance
@@ -147,7 +148,7 @@ def no_latch() -> AbstractContextManager[object]:
 
 def direct_past_the_key() -> AbstractContextManager[object]:
     """Direct dispatch forgets who holds the order key."""
-    return attribute(executor.Executor, "_key_free", constant(YES))
+    return attribute(OrderLanes, "plan", constant(YES))
 
 
 def no_deadline() -> AbstractContextManager[object]:

@@ -74,7 +74,7 @@ class Swarm:
         gap_s = self.random.choice((0.0, 0.2, 2.0))
         for n in range(count):
             value, options = self._signal(name, n)
-            burst = self.random.randint(2, 12) if "burst" in self.features and self._chance(0.1) else 1
+            burst = self.random.randint(2, 12) if "burst" in self.features and self._chance(0.25) else 1
             sends = [self._send(sim, value, self._renamed(options, b)) for b in range(burst)]
             if burst == 1 and self._chance(0.6):
                 await sends[0]

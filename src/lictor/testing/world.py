@@ -39,7 +39,7 @@ WORLD_FAULTS: dict[str, float] = {
     "report early": 0.3,
     "report twice": 0.3,
     "report late": 0.3,
-    "overrun": 0.02,
+    "overrun": 0.1,
 }
 
 
