@@ -99,7 +99,7 @@ def test_a_lost_acknowledgement_ends_in_doubt_is_reconciled_and_not_sent_twice(v
             ]
             assert "doubt" in events
             counts = session.conversation.counts
-            assert (counts.in_doubt, counts.reconciled) == (1, 1)
+            assert counts.in_doubt == counts.reconciled >= 1
             assert set(arrivals(venue, sender).values()) == {1}
             assert agrees(session, venue)
 
@@ -114,7 +114,8 @@ def test_a_connection_that_breaks_after_the_venue_took_the_order_doubles_nothing
             handle = await decided(session, trade(session, BUY))
             outcome = await outcome_of(session, venue, handle)
             assert outcome.result == "succeeded"
-            assert session.conversation.counts.in_doubt == 1
+            counts = session.conversation.counts
+            assert counts.in_doubt == counts.reconciled >= 1
             assert set(arrivals(venue, sender).values()) == {1}
             assert not [name for name in doubles(venue.truth) if name.startswith(f"{sender}/")]
             assert agrees(session, venue)

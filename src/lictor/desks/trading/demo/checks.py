@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lictor.desks.trading import rehearsal
 from lictor.desks.trading.demo.options import Options
 from lictor.desks.trading.demo.record import Recorder
 from lictor.desks.trading.session import Session
 from lictor.desks.trading.venue.truth import doubles, positions, read_truth
 
 COMMAND_S_MAX = 30.0
-REHEARSED = "lictor.desks.trading.rehearsal:app"
+REHEARSED = f"{rehearsal.__name__}:app"
 
 
 @dataclass(frozen=True, slots=True)

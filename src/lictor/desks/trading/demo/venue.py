@@ -32,7 +32,7 @@ class Venue:
             RuntimeError: it ended instead.
         """
         command = [sys.executable, "-m", "lictor.desks.trading.venue", "--state", str(state)]
-        command += ["--speed", str(speed), "--skip-s", str(skip_s)]
+        command += ["--speed", str(speed), "--skip-s", str(skip_s), "--follow-parent"]
         if origin_monotonic is not None:
             command += ["--origin-monotonic", str(origin_monotonic)]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
