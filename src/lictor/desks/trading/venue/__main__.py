@@ -50,6 +50,14 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def say(line: dict[str, object]) -> None:
+    """One line for whoever started this process, if it still reads."""
+    try:
+        print(json.dumps(line), flush=True)
+    except BrokenPipeError:  # the interpreter must not try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 async def follow(parent: int, stop: asyncio.Event) -> None:
     """Stop when the parent process is no longer that one."""
     while os.getppid() == parent:  # noqa: ASYNC110  (nothing tells a child that its parent ended)
@@ -93,7 +101,7 @@ async def run(options: argparse.Namespace) -> None:
         "ends_at_us": capture.ends_at_us,
         "truth": str(options.state / "truth.jsonl"),
     }
-    print(json.dumps(ready), flush=True)
+    say(ready)
     runner = asyncio.create_task(floor.run())
     if options.follow_parent:
         asyncio.create_task(follow(parent, stop))  # noqa: RUF006  (ends with the loop, or ends it)
@@ -105,10 +113,7 @@ async def run(options: argparse.Namespace) -> None:
     await control.close()
     used = resource.getrusage(resource.RUSAGE_SELF)
     ended = {"ended": True, **await floor.close(), "cpu_s": round(used.ru_utime + used.ru_stime, 2)}
-    try:
-        print(json.dumps(ended), flush=True)
-    except BrokenPipeError:  # no one is left to read it; the interpreter must not try again at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say(ended)
 
 
 def main() -> int:
