@@ -260,7 +260,7 @@ class Attempts:
         """
         if (ordinal, what) in work.asking:
             return
-        work.asking.add((ordinal, what))
+        work.asking |= {(ordinal, what)}
         fence = work.open.actions[ordinal].fence
         attempt = Attempt(
             work, ordinal, fence, effector, self.call(work, ordinal, fence), self._clock.monotonic(), what
@@ -292,7 +292,7 @@ class Attempts:
             self._answered(attempt, answer)
         finally:
             attempt.done = True
-            work.asking.discard((attempt.ordinal, attempt.what))
+            work.asking -= {(attempt.ordinal, attempt.what)}
             self.running.discard(attempt)
 
     def _answered(self, attempt: Attempt, answer: object) -> None:

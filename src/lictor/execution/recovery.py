@@ -64,7 +64,7 @@ def _cut_off(executor: Executing, work: Work, ordinal: int, at_us: int) -> None:
     plan = work.open.plan
     effector = executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
     fence = work.open.actions[ordinal].fence
-    work.cut_off.add(ordinal)
+    work.cut_off |= {ordinal}
     if effector.idempotent and at_us < work.open.decision.deadline_us:
         executor.recovering += 1
         next_us = at_us + int(executor.recovering / RECOVERY_PER_S * 1e6)

@@ -246,7 +246,7 @@ class Resolution:
             refused = self._no_extra(work, self.effector(work, ordinal))
             event = _FAIL if refused else event
             refusal = Code.RETRY_BUDGET if refused else None
-        work.cut_off.discard(ordinal)
+        work.cut_off -= {ordinal}
         next_us = at_us if event == _ABSENT else None
         detail = f"said by {by}" if by else None
         self._executor.act(work, ordinal, event, report=report.id, code=refusal, next_us=next_us, detail=detail)

@@ -23,6 +23,9 @@ _COMPENSATED = ActionState.COMPENSATED.value
 #: Ends that follow from the failure of another action, and are not why the decision failed.
 _FOLLOWS = frozenset({Code.DEPENDENCY_FAILED, Code.COMPENSATION_FAILED})
 
+#: Most work never has any, so all share it.
+_NONE: frozenset[Any] = frozenset()
+
 
 class Work:
     """One open decision in execution."""
@@ -85,9 +88,9 @@ class Work:
         self.undoing: list[int] | None = None
         self.undo_tries = 0
         #: Questions to the world that are on their way: (ordinal, what).
-        self.asking: set[tuple[int, str]] = set()
+        self.asking: frozenset[tuple[int, str]] = _NONE
         #: Actions that a crash cut off; repeating them is no extra work.
-        self.cut_off: set[int] = set()
+        self.cut_off: frozenset[int] = _NONE
         self.unmet: dict[int, int] = {}
         self.waits: dict[int, list[int]] = {}
         self._read(plan.actions[0].effector if self.total == 1 else None)
