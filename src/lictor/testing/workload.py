@@ -218,31 +218,31 @@ def _effectors(app: App, world: World) -> None:
     stamp = world.party("stamp", idempotent=True, timeout_s=1.0)
     venue = world.party("trade", idempotent=False, timeout_s=1.0, budget="cash", works=True)
 
-    @app.effector(idempotent=False, timeout_s=2.0, slots=3, poll_after_s=2.0)
+    @app.effector(idempotent=False, timeout_s=2.0, slots=2, poll_after_s=2.0)
     async def transfer(call: Call, account: str, amount: int) -> Any:
         return await bank.act(call, account, amount, amount=amount, settles=cash)
 
-    @app.effector(idempotent=False, timeout_s=2.0, slots=2)
+    @app.effector(idempotent=False, timeout_s=2.0, slots=1)
     async def wire(call: Call, account: str, amount: int) -> Any:
         return await correspondent.act(call, account, amount, amount=amount)
 
-    @app.effector(idempotent=True, timeout_s=1.0, slots=3, extra_work=0.5, poll_after_s=2.0, retry_base_s=0.2)
+    @app.effector(idempotent=True, timeout_s=1.0, slots=2, extra_work=0.5, poll_after_s=2.0, retry_base_s=0.2)
     async def ship(call: Call, account: str, amount: int) -> Any:
         return await shop.act(call, account, amount)
 
-    @app.effector(idempotent=True, timeout_s=1.0, slots=4, extra_work=0.5, retry_base_s=0.2)
+    @app.effector(idempotent=True, timeout_s=1.0, slots=2, extra_work=0.5, retry_base_s=0.2)
     async def mail(call: Call, account: str, amount: int, earlier: Any = None) -> Any:
         return await post.act(call, account, amount, *([] if earlier is None else [earlier]))
 
-    @app.effector(idempotent=False, timeout_s=1.0, slots=2, poll_after_s=2.0, name="book")
+    @app.effector(idempotent=False, timeout_s=1.0, slots=1, poll_after_s=2.0, name="book")
     def book_(call: Call, account: str, amount: int) -> Any:
         return book.act_now(call, account, amount, amount=amount)
 
-    @app.effector(idempotent=True, timeout_s=1.0, slots=2, extra_work=0.5, name="stamp")
+    @app.effector(idempotent=True, timeout_s=1.0, slots=1, extra_work=0.5, name="stamp")
     def stamp_(call: Call, account: str, amount: int) -> Any:
         return stamp.act_now(call, account, amount)
 
-    @app.effector(idempotent=False, timeout_s=1.0, slots=3, poll_after_s=2.0, resolve_within_s=600.0)
+    @app.effector(idempotent=False, timeout_s=1.0, slots=2, poll_after_s=2.0, resolve_within_s=600.0)
     async def trade(call: Call, account: str, amount: int) -> Any:
         return await venue.order(call, account, amount, amount=amount)
 
