@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.validation.treasury import Rules, rehearse, work
+from tests.validation.treasury import Rules, rehearse, treasury, work
 
 from lictor.journal.codec import decode, encode
 from lictor.journal.port import Admit, Refer
+from lictor.journal.sqlite.journal import SqliteJournal
+from lictor.journal.sqlite.keys import StoredKeys
+from lictor.surfaces import rehearsing
+from lictor.testing.clock import EPOCH_US
 from lictor.validation.what_if import WhatIf
 
 SEEDS = range(1, 9)
@@ -160,6 +166,32 @@ def test_since_until_and_kind_bound_what_is_rehearsed(disks) -> None:
     payouts = rehearse(disk, Rules(denied=("gone", "a-1")), kinds=frozenset({"Payout"}))
     assert 0 < payouts.decisions < everything.decisions
     assert {change.kind for change in payouts.changes if change.now == "refused(ACCOUNT_GONE)"} == {"Payout"}
+
+
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_with_what_is_old_archived_the_rest_still_does_not_change(seed, tmp_path) -> None:
+    work(seed, file=tmp_path / "journal.db")
+
+    async def main():
+        journal = SqliteJournal(tmp_path / "journal.db", make_keys=partial(StoredKeys, keep_us=0))
+        await journal.open(EPOCH_US)
+        whole = await rehearsing.rehearse(treasury(Rules()), journal)
+        middle = (whole.first_us + whole.last_us) // 2
+        await journal.retain(middle, tmp_path / "archive.db")
+        rest = await rehearsing.rehearse(treasury(Rules()), journal)
+        await journal.close()
+        return whole, rest
+
+    whole, rest = asyncio.run(main())
+    assert (whole.changed, whole.undecidable, whole.archived) == (0, 0, 0)
+    assert 0 < rest.decisions < whole.decisions
+    assert rest.archived > 0
+    assert rest.unchanged > 0
+    assert rest.changed == 0, rest.matrix
+    assert all("version of the reference" in reason for reason in rest.reasons)
+    ends = {(use.budget, use.scope): (use.end_then, use.end_now) for use in whole.use}
+    for use in rest.use:
+        assert (use.end_then, use.end_now) == ends[use.budget, use.scope], use
 
 
 def test_nothing_is_performed(disks) -> None:

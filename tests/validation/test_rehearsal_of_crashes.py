@@ -33,7 +33,7 @@ def rehearsed(seed: int):
     async def main():
         journal = MemoryJournal(ran.sim._disk)
         await journal.open(0)
-        return await rehearse(ran.app(ran.sim.world, 0), journal.scan())
+        return await rehearse(ran.app(ran.sim.world, 0), journal)
 
     return asyncio.run(main())
 

@@ -9,15 +9,17 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 from lictor import App, Call, Change, EffectFailed, Node, Priority, allow, amend, defer, deny, hold, pending, report
-from lictor.decisions.shaping import Shaping
 from lictor.errors import LictorError
 from lictor.journal.memory import MemoryDisk, MemoryJournal
+from lictor.journal.port import Journal
+from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.runtime.offload import inline
+from lictor.surfaces import rehearsing
 from lictor.testing import SimClock, run
-from lictor.validation.rehearsal import Rehearsal
 
 ACCOUNTS = ("a-1", "a-2", "a-3", "gone")
 
@@ -201,17 +203,20 @@ def _effects(app: App, rules: Rules, means: SimpleNamespace) -> None:
         return {"good": good}, ([] if good else [Change(means.size, learned.current["size"] * 0.7, "failed")])
 
 
-def work(seed: int, *, steps: int = 120, rules: Rules | None = None) -> MemoryDisk:
-    """What a node leaves behind after some random work, with a restart in the middle."""
+def work(seed: int, *, steps: int = 120, rules: Rules | None = None, file: Path | None = None) -> MemoryDisk:
+    """What a node leaves behind after some random work, with a restart in the middle; in a file if one is named."""
     disk = MemoryDisk()
     rules = rules or Rules()
+
+    def journal() -> Journal:
+        return MemoryJournal(disk) if file is None else SqliteJournal(file)
 
     async def main(loop):
         draws = random.Random(f"treasury:{seed}")
         clock = SimClock(loop)
         for half in range(2):
             app = treasury(rules, random.Random(f"world:{seed}:{half}"))
-            async with Node(app, MemoryJournal(disk), clock=clock, lanes=inline) as node:
+            async with Node(app, journal(), clock=clock, lanes=inline) as node:
                 for step in range(steps // 2):
                     await _step(node, draws, f"{half}-{step}")
                     await clock.sleep(draws.choice((0.0, 0.0, 0.05, 0.5, 2.0)))
@@ -256,20 +261,10 @@ async def _step(node: Node, draws: random.Random, name: str) -> None:
 
 def rehearse(disk: MemoryDisk, rules: Rules, **options):
     """Rehearse what is on a disk by some rules."""
-    app = treasury(rules)
-    shaping = Shaping(app, lambda now_us: now_us)
-    amend = {name: shaper.amended for name, shaper in shaping.shapers.items()}
-    rehearsal = Rehearsal(app, amend, shaping.value, **options)
 
     async def main():
         journal = MemoryJournal(disk)
         await journal.open(0)
-        commit = []
-        async for row in journal.scan():
-            if commit and commit[-1].commit != row.commit and not rehearsal.commit(commit):
-                return
-            commit = [row] if commit and commit[-1].commit != row.commit else [*commit, row]
-        rehearsal.commit(commit)
+        return await rehearsing.rehearse(treasury(rules), journal, **options)
 
-    asyncio.run(main())
-    return rehearsal.result()
+    return asyncio.run(main())

@@ -16,11 +16,12 @@ import msgspec
 from lictor.app import App
 from lictor.decisions.shaping import Shaping
 from lictor.errors import NotFoundError
-from lictor.journal.port import HistoryRow
+from lictor.journal.port import HistoryRow, Journal
 from lictor.records import Amount
 from lictor.runtime.ids import id_text
 from lictor.validation.rehearsal import Rehearsal
 from lictor.validation.rehearsed import Rehearsed
+from lictor.validation.what_if import Carried, Ledger
 
 from .evidence import Evidence
 from .views import plain
@@ -31,7 +32,7 @@ TOLD_EVERY = 2_000
 
 async def rehearse(
     app: App,
-    rows: AsyncIterator[HistoryRow],
+    journal: Journal,
     *,
     limits: Mapping[tuple[str, str | None], Amount] | None = None,
     since_us: int = 0,
@@ -39,7 +40,7 @@ async def rehearse(
     kinds: frozenset[str] | None = None,
     tell: Callable[[int], None] = lambda _seq: None,
 ) -> Rehearsed:
-    """Rule all of a journal's decisions again by an App's gates and limits.
+    """Rule all of a journal's decisions again by an App's gates and limits. The journal is only read.
 
     Raises:
         NotFoundError: a limit or a kind is of something that the App does not declare.
@@ -47,19 +48,56 @@ async def rehearse(
     check(app, limits or {}, kinds or frozenset())
     shaping = Shaping(app, lambda now_us: now_us)
     amend = {name: shaper.amended for name, shaper in shaping.shapers.items()}
-    rehearsal = Rehearsal(app, amend, shaping.value, limits=limits, since_us=since_us, until_us=until_us, kinds=kinds)
+    archived, carried = await _carried(journal)
+    rehearsal = Rehearsal(
+        app,
+        amend,
+        shaping.value,
+        limits=limits,
+        since_us=since_us,
+        until_us=until_us,
+        kinds=kinds,
+        carried=carried,
+    )
+    async for commit in _commits(journal, tell):
+        if not rehearsal.commit(commit):
+            break
+    found = rehearsal.result()
+    found.archived = archived
+    return found
+
+
+async def _commits(journal: Journal, tell: Callable[[int], None]) -> AsyncIterator[list[HistoryRow]]:
+    """The facts of each commit."""
     commit: list[HistoryRow] = []
-    async for row in rows:
+    async for row in journal.scan():
         if row.seq % TOLD_EVERY == 0:
             tell(row.seq)
         if commit and commit[-1].commit != row.commit:
-            if not rehearsal.commit(commit):
-                return rehearsal.result()
+            yield commit
             commit = []
         commit.append(row)
     if commit:
-        rehearsal.commit(commit)
-    return rehearsal.result()
+        yield commit
+
+
+async def _carried(journal: Journal) -> tuple[int, dict[tuple[str, str], Carried] | None]:
+    """How many facts are archived, and what balances had come to by them: what they are, less what is still there."""
+    ledger: Ledger | None = None
+    archived, last = 0, 0
+    async for row in journal.scan():
+        if last == 0 and row.seq == 1:
+            return 0, None  # the oldest fact is archived first
+        archived, last = archived + row.seq - last - 1, row.seq
+        ledger = ledger or Ledger({})
+        ledger.fold(row.verb, row.seq, row.at_us)
+    here = ledger.used() if ledger is not None else {}
+    carried = {}
+    for key, balance in journal.state.balances.items():
+        seen = here.get(key, {})
+        sums = {w: settled + held - seen.get(w, 0) for w, (settled, held) in balance.sums.items()}
+        carried[key] = Carried(balance.limit, None if balance.window_us is None else balance.window_us / 1e6, sums)
+    return archived, carried
 
 
 def check(app: App, limits: Mapping[tuple[str, str | None], Amount], kinds: frozenset[str]) -> None:
@@ -82,7 +120,7 @@ def data(found: Rehearsed) -> dict[str, Any]:
         name: getattr(found, name)
         for name in (
             "app", "policy", "policies", "decisions", "unchanged", "changed", "undecidable",
-            "assumed", "approvals_carried", "shed", "first_us", "last_us",
+            "assumed", "approvals_carried", "archived", "shed", "first_us", "last_us",
         )
     }  # fmt: skip
     facts["verdicts"] = {"then": dict(found.then.most_common()), "now": dict(found.now.most_common())}

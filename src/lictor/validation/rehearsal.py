@@ -20,7 +20,7 @@ from lictor.records import Amount, Approval, Decision, Result, Ruling, Verdict
 from .gatekeeper import Amend, Gatekeeper
 from .recorded import NOT_RECORDED, Kept, Recorded
 from .rehearsed import CHANGES_MAX, Changed, Rehearsed, Use
-from .what_if import Ledger, WhatIf
+from .what_if import Carried, Ledger, WhatIf
 
 #: Rulings of the engine about how things stood, not about what the rules were.
 CIRCUMSTANCES = frozenset({"deadline", "demotion", "halt"})
@@ -60,6 +60,7 @@ class Rehearsal:
         since_us: decisions received before are taken as they were.
         until_us: history after it is not looked at.
         kinds: kinds whose gates are asked again; None is all.
+        carried: what balances had come to where history begins, if what is older is archived.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Rehearsal:
         since_us: int = 0,
         until_us: int | None = None,
         kinds: frozenset[str] | None = None,
+        carried: Mapping[tuple[str, str], Carried] | None = None,
     ) -> None:
         self._app = app
         self._limits = limits or {}
@@ -80,8 +82,8 @@ class Rehearsal:
         self._gates = Gatekeeper(app, amend)
         self._versions = {(g.kind, g.name): g.version for gates in app.gates.values() for g in gates}
         self._kept = Kept()
-        self._truth = Ledger()
-        self._instead = WhatIf(app, self.limit)
+        self._truth = Ledger(carried)
+        self._instead = WhatIf(app, self.limit, carried)
         self._world = Recorded(app, self._kept, self._truth.state, self._instead.state, self.limit)
         self._cases: dict[int, Case] = {}
         self._began = False

@@ -68,6 +68,8 @@ class Rehearsed(msgspec.Struct):
     assumed: int = 0
     #: Answers that people gave under another version of the gate and that count as given under this one.
     approvals_carried: int = 0
+    #: Older facts that are archived: what balances had come to before is inferred from what they are at the end.
+    archived: int = 0
     #: Shed then; their content was not recorded, so they are not rehearsed.
     shed: int = 0
     first_us: int | None = None

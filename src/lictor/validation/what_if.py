@@ -7,7 +7,7 @@ is taken to succeed and to use all that it reserves; one that reserves other amo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -49,19 +49,53 @@ class NoKeys:
         """Nothing."""
 
 
-class Ledger:
-    """History folded as it was; facts of decisions that began before it (archived ones) are left out."""
+class Carried(msgspec.Struct, frozen=True):
+    """What a scope had come to where history begins, because what is older is archived: by window."""
 
-    def __init__(self) -> None:
+    limit: Amount
+    window_s: float | None
+    sums: dict[int | None, Amount]
+
+
+class Ledger:
+    """History folded as it was.
+
+    Args:
+        carried: what scopes had come to before history begins; None where it begins at the beginning. Facts of
+            decisions that are archived are left out, and a limit is taken for at least what was reserved under it.
+    """
+
+    def __init__(self, carried: Mapping[tuple[str, str], Carried] | None = None) -> None:
         self.state = State(NoKeys())
         self.peaks: dict[tuple[str, str], Amount] = {}
+        self._partial = carried is not None
+        for (budget, scope), found in (carried or {}).items():
+            self.state.evolve(SetLimit(budget, scope, found.limit, 0, "history", found.window_s), 0, 0)
+            self.state.balances[budget, scope].sums.update({w: [amount, 0] for w, amount in found.sums.items()})
 
     def fold(self, fact: Verb, seq: int, at_us: int) -> None:
         """One recorded fact."""
         about = _about(fact)
         if type(fact) not in _FOLDED or (about is not None and about not in self.state.open):
             return
+        if self._partial and isinstance(fact, Admit):
+            self._allow(fact, seq, at_us)
         self.evolve(fact, seq, at_us)
+
+    def _allow(self, fact: Admit, seq: int, at_us: int) -> None:
+        """It was admitted, so the limit was at least this."""
+        for r in fact.verdict.reservations:
+            balance = self.state.balances.get((r.budget, r.scope))
+            least = r.amount if balance is None else balance.limit - balance.room(r.window_us) + r.amount
+            if balance is None or least > balance.limit:
+                self.evolve(SetLimit(r.budget, r.scope, least, at_us, "history"), seq, at_us)
+
+    def used(self) -> dict[tuple[str, str], dict[int | None, Amount]]:
+        """Settled and reserved of each scope, by window."""
+        return {
+            key: {window: settled + reserved for window, (settled, reserved) in balance.sums.items()}
+            for key, balance in self.state.balances.items()
+        }
 
     def evolve(self, fact: Verb, seq: int, at_us: int) -> None:
         """Fold, and take note of what it did to balances."""
@@ -91,13 +125,18 @@ class WhatIf(Ledger):
         limit: the limit to try for a budget and scope; None where the declared or recorded one stays.
     """
 
-    def __init__(self, app: Declared, limit: Callable[[str, str], Amount | None]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        app: Declared,
+        limit: Callable[[str, str], Amount | None],
+        carried: Mapping[tuple[str, str], Carried] | None = None,
+    ) -> None:
+        super().__init__(carried)
         self._app = app
         self._limit = limit
         self._trying = False
         #: Who set each limit last.
-        self._by: dict[tuple[str, str], str] = {}
+        self._by = dict.fromkeys(carried or {}, "history")
         #: Decisions that reserve other amounts than they did, so that what they settled says nothing.
         self._other: set[int] = set()
 

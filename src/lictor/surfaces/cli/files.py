@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,8 +58,9 @@ def backup(
 
     from . import copies
 
-    with progress("copying", "pages") as tell:
-        size = copies.copy(where.journal, to, tell)
+    with progress("copying", "steps") as tell:
+        steps = count(1)
+        size = copies.back_up(where.journal, to, lambda: tell(next(steps), None))
     clean = None
     if verified:
         with progress("verifying"):
@@ -81,8 +83,8 @@ def restore(
     """Make the journal of --journal from a backup, under a new epoch, in doubt and halted until a person resumes it."""
     from . import copies
 
-    with progress("copying", "pages") as tell:
-        still_open = copies.restore(backup_file, where.journal, by or login(), tell)
+    with progress("restoring"):
+        still_open = copies.restore(backup_file, where.journal, by or login())
     if where.json:
         document({"backup": str(backup_file), "journal": str(where.journal), "open": still_open, "halted": "all"})
         return

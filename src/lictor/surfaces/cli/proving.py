@@ -78,7 +78,7 @@ async def _rehearse(
         with progress("rehearsing", "facts") as tell:
             return await rehearsing.rehearse(
                 app,
-                journal.scan(),
+                journal,
                 limits=limits,
                 since_us=bounds[0],
                 until_us=bounds[1],
@@ -112,6 +112,8 @@ def _tell(found: Rehearsed, report_path: Path) -> None:
     if found.policies.keys() - {found.policy}:
         under = ", ".join(f"{policy or 'none'} ({count:,})" for policy, count in found.policies.items())
         out.print(f"  ruled then under {under}", markup=False)
+    if found.archived:
+        out.print(f"  {found.archived:,} older facts are archived; what budgets had come to by them is inferred")
     for name in ("unchanged", "changed", "undecidable"):
         out.print(f"  {name:12} {getattr(found, name):>9,}")
     if found.matrix:
