@@ -59,6 +59,13 @@ class App(Declared):
         made = Source(name, names, tuple(tenants) if tenants is not None else None, priority, quality, demote_below)
         return self._add(self.sources, name, made, "source")
 
+    def tenant(self, name: str, *, weight: float = 1.0) -> str:
+        """Declare a tenant's weight: its share of each effector beside the other tenants that wait in its class."""
+        if weight <= 0:
+            raise DeclarationError(f"tenant {name!r}: weight={weight} must be above zero")
+        self._add(self.tenants, name, weight, "tenant")
+        return name
+
     def decision(  # noqa: PLR0913 - each is a declaration of its own
         self,
         *,

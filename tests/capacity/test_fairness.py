@@ -1,11 +1,12 @@
 """Fair queueing: everyone gets what they are entitled to, nobody starves, and idling earns nothing."""
 
+import itertools
 from collections import Counter
 
 import hypothesis.strategies as st
 from hypothesis import given
 
-from lictor.capacity.fairness import FairQueue
+from lictor.capacity.fairness import AGEING, TOP, FairQueue
 
 WEIGHTS = st.dictionaries(st.sampled_from("abcde"), st.sampled_from([0.5, 1.0, 2.0, 4.0]), min_size=2)
 
@@ -51,7 +52,7 @@ ITEMS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.integer
 
 
 @given(ITEMS)
-def test_everything_comes_out_once_and_the_higher_class_first(items):
+def test_everything_comes_out_once_the_top_class_first_and_the_earliest_deadline_within_a_tenant(items):
     queue = FairQueue()
     for ticket, (priority, tenant, deadline) in enumerate(items):
         queue.push((priority, tenant, deadline, ticket), priority, tenant, deadline)
@@ -63,11 +64,52 @@ def test_everything_comes_out_once_and_the_higher_class_first(items):
     assert queue.pop() is None
     assert queue.peek() is None
     assert sorted(out) == sorted((*item, ticket) for ticket, item in enumerate(items))
-    assert [item[0] for item in out] == sorted(item[0] for item in out)
+    top = [item for item in out if item[0] == TOP]
+    assert out[: len(top)] == top
     for tenant in "abc":
         for priority in range(4):
             mine = [item[2:] for item in out if item[:2] == (priority, tenant)]
-            assert mine == sorted(mine)  # earliest deadline first
+            assert mine == sorted(mine)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=200))
+def test_a_lower_class_passes_a_higher_one_only_once_in_so_many(classes):
+    queue = FairQueue()
+    for n, priority in enumerate(classes):
+        queue.push(priority, priority, "a", n)
+    out = [queue.pop() for _ in classes]
+    assert sorted(out) == sorted(classes)
+    passed_by = [n for n, priority in enumerate(out) if any(later < priority for later in out[n + 1 :])]
+    assert all(after - before > AGEING for before, after in itertools.pairwise(passed_by))
+
+
+def test_low_work_does_not_starve_below_the_top_class():
+    queue = FairQueue()
+    queue.push("low", 3, "a", 0)
+    for n in range(100):
+        queue.push(n, 2, "a", n)
+    assert "low" in [queue.pop() for _ in range(AGEING + 1)]
+    queue.push("low", 3, "a", 0)
+    for n in range(200):
+        queue.push("top", TOP, "a", n)
+    assert {queue.pop() for _ in range(200)} == {"top"}
+
+
+@given(WEIGHTS, st.dictionaries(st.sampled_from("abcde"), st.sampled_from([0.5, 1.0, 3.0])))
+def test_what_a_tenant_gets_is_measured_in_what_its_work_truly_costs(weights, costs):
+    queue, spent = FairQueue(weights), Counter()
+    for tenant in weights:
+        for n in range(600):
+            queue.push(tenant, 2, tenant, n)
+    for _ in range(300):
+        tenant = queue.pop()
+        cost = costs.get(tenant, 1.0)
+        queue.charge(2, tenant, cost - 1.0)
+        spent[tenant] += cost
+    total, weight = sum(spent.values()), sum(weights.values())
+    for tenant in weights:
+        slack = 3 * (1 + weights[tenant] / min(weights.values()))  # one call of the most costly kind each
+        assert abs(spent[tenant] - total * weights[tenant] / weight) <= slack
 
 
 @given(ITEMS, st.integers(0, 3))

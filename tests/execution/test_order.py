@@ -200,6 +200,25 @@ def test_tenants_share_alike_however_much_one_of_them_asks():
     simulate(main)
 
 
+def test_declared_weights_and_true_durations_decide_the_share():
+    async def main(rig):
+        app = payouts(rig.world, slots=1, kind={"expires_in_s": 6000})
+        app.tenant("big", weight=3)
+        await rig.start(app)
+        rig.world.says("big", *[1] * 150)
+        rig.world.says("slow", *[2] * 150)
+        rig.world.says("plain", *[1] * 150)
+        for name in ("big", "slow", "plain"):
+            await rig.on(rig.node.submit_many([Payout(name)] * 150, tenant=name))
+        await rig.settle(100)
+        served = rig.world.order()
+        seconds = {"big": served.count("big"), "slow": 2 * served.count("slow"), "plain": served.count("plain")}
+        for name, share in (("big", 60), ("slow", 20), ("plain", 20)):
+            assert abs(seconds[name] - share) <= 6, seconds
+
+    simulate(main)
+
+
 def test_no_more_calls_run_than_there_are_slots_and_effectors_do_not_share_them():
     async def main(rig):
         app = App("two")

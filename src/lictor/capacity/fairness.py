@@ -15,6 +15,9 @@ W = TypeVar("W")
 
 #: Idle tenants are forgotten from this many on; those who are gone leave nothing behind (I17).
 TENANTS_KEPT = 1_024
+#: After so many of a higher class one of the class below goes, so that nobody starves; never past the top class.
+AGEING = 16
+TOP = 0
 
 
 class _Tenant(Generic[W]):
@@ -46,6 +49,8 @@ class FairQueue(Generic[W]):
         self._classes: dict[int, _Class[W]] = {}
         self._counts: dict[int, int] = {}
         self._ticket = 0
+        #: How many have gone since a lower class had its turn.
+        self._passed = 0
         self.size = 0
 
     def push(self, work: W, priority: int, tenant: str, deadline_us: int) -> None:
@@ -67,23 +72,20 @@ class FairQueue(Generic[W]):
 
     def peek(self) -> W | None:
         """The work that starts next, left in its place."""
-        for priority in sorted(self._counts):
-            if self._counts[priority]:
-                queue = self._classes[priority]
-                return queue.tenants[queue.order[0][1]].work[0][2]
-        return None
+        if not self.size:
+            return None
+        queue = self._classes[self._next()]
+        return self._head(queue).work[0][2]
 
     def pop(self, cost: float = 1.0) -> W | None:
         """Take the work that starts next; None when there is none."""
-        for priority in sorted(self._counts):
-            if self._counts[priority]:
-                return self._pop(priority, cost)
-        return None
-
-    def _pop(self, priority: int, cost: float) -> W:
+        if not self.size:
+            return None
+        priority = self._next()
+        self._passed = 0 if priority != self._top() else self._passed + 1
         queue = self._classes[priority]
+        found = self._head(queue)
         time, tenant = heappop(queue.order)
-        found = queue.tenants[tenant]
         work = heappop(found.work)[2]
         queue.time = time
         found.time = time + cost / self._weights.get(tenant, 1.0)
@@ -98,6 +100,38 @@ class FairQueue(Generic[W]):
         self._counts[priority] -= 1
         self.size -= 1
         return work
+
+    def charge(self, priority: int, tenant: str, more: float) -> None:
+        """What was taken cost more than was charged for it, or less: correct the tenant's time by that."""
+        queue = self._classes.get(priority)
+        found = queue.tenants.get(tenant) if queue is not None else None
+        if queue is None or found is None or len(queue.tenants) == 1:
+            return
+        found.time = max(0.0, found.time + more / self._weights.get(tenant, 1.0))
+        if found.active:
+            heappush(queue.order, (found.time, tenant))  # its entry with the old time is passed over
+
+    @staticmethod
+    def _head(queue: _Class[W]) -> _Tenant[W]:
+        """The tenant that goes next; entries with times of before a correction are dropped."""
+        while True:
+            time, tenant = queue.order[0]
+            found = queue.tenants.get(tenant)
+            if found is not None and found.active and found.time == time:
+                return found
+            heappop(queue.order)
+
+    def _top(self) -> int:
+        return min(priority for priority, count in self._counts.items() if count)
+
+    def _next(self) -> int:
+        """The class that goes next: the highest, but for one turn in `AGEING`, which goes to the one below it.
+
+        So low work is lifted within a bound; the top class is never made to wait for it.
+        """
+        waiting = sorted(priority for priority, count in self._counts.items() if count)
+        aged = self._passed >= AGEING and waiting[0] != TOP and len(waiting) > 1
+        return waiting[1] if aged else waiting[0]
 
     @staticmethod
     def _forget(queue: _Class[W]) -> None:

@@ -25,6 +25,8 @@ class Declared:
         self.kinds: dict[str, Kind] = {}
         self.kind_of: dict[type, Kind] = {}
         self.sources: dict[str, Source] = {}
+        #: Weights of tenants; 1 for one that is not declared.
+        self.tenants: dict[str, float] = {}
         self.gates: dict[str, list[Gate]] = {}
         self.balances: dict[str, Balance] = {}
         self.rates: dict[str, Rate] = {}

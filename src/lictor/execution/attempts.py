@@ -100,7 +100,7 @@ class Attempts:
         self,
         clock: Clock,
         tell: Callable[[News], None],
-        freed: Callable[[str, float], None],
+        freed: Callable[[Work, str, float], None],
         may_begin: Callable[[Work, str], bool],
     ) -> None:
         self._clock = clock
@@ -155,7 +155,7 @@ class Attempts:
             attempt.done = True
             self.running.discard(attempt)
             work.running -= 1
-            self._freed(effector.name, self._clock.monotonic() - attempt.started)
+            self._freed(work, effector.name, self._clock.monotonic() - attempt.started)
 
     def _watch(self, attempt: Attempt) -> None:
         """Time the call."""

@@ -5,6 +5,7 @@ Its free slots, its ready queue, its extra-work pool, its breaker, its drain rat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lictor.capacity.breaker import Breaker
@@ -15,16 +16,19 @@ from lictor.declarations.effectors import Effector
 
 from .work import Work
 
+#: Mean calls; a single one is charged no more, so that one that hung does not lock its tenant out.
+COST_MAX = 100.0
+
 
 class EffectorLane:
     """Where work for one effector waits for a slot."""
 
     __slots__ = ("breaker", "coming", "drain", "effector", "free", "pool", "ready", "seconds")
 
-    def __init__(self, effector: Effector[..., Any]) -> None:
+    def __init__(self, effector: Effector[..., Any], weights: Mapping[str, float]) -> None:
         self.effector = effector
         self.free = effector.slots
-        self.ready: FairQueue[Work] = FairQueue()
+        self.ready: FairQueue[Work] = FairQueue(weights)
         #: What this turn has planned for it, by class; in `ready` after the commit.
         self.coming: dict[int, int] = {}
         self.pool = ExtraWorkPool(effector.extra_work)
@@ -33,8 +37,11 @@ class EffectorLane:
         #: Running mean of how long a call takes.
         self.seconds = 0.0
 
-    def note(self, seconds: float, now: float) -> None:
-        """A call returned and its slot is free."""
+    def note(self, work: Work, seconds: float, now: float) -> None:
+        """A call returned and its slot is free; its tenant is charged for the time that it really took."""
+        if self.ready.size and self.seconds:
+            more = min(seconds / self.seconds, COST_MAX) - 1.0
+            self.ready.charge(work.urgency, work.open.decision.tenant, more)
         busy = self.free == 0
         self.free += 1
         self.drain.note(1, now, busy=busy and self.ready.size > 0)

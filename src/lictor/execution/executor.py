@@ -59,7 +59,7 @@ class Executor:
         self.clock = clock
         self.wake = wake
         self.agenda = Agenda()
-        self.lanes = {name: EffectorLane(effector) for name, effector in app.effectors.items()}
+        self.lanes = {name: EffectorLane(effector, app.tenants) for name, effector in app.effectors.items()}
         self.attempts = Attempts(clock, self._tell, self._freed, self._may_begin)
         self.work: dict[int, Work] = {}
         self.order = OrderLanes(app.kinds, self.work)
@@ -273,8 +273,8 @@ class Executor:
         self._news.append(news)
         self.wake()
 
-    def _freed(self, effector: str, seconds: float) -> None:
-        self.lanes[effector].note(seconds, self.clock.monotonic())
+    def _freed(self, work: Work, effector: str, seconds: float) -> None:
+        self.lanes[effector].note(work, seconds, self.clock.monotonic())
         self.wake()
 
     def touch(self, work: Work) -> None:
