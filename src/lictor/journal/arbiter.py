@@ -23,6 +23,7 @@ Decided = tuple[Answer, Verb | None]
 #: Members of enumerations, read once: reading one costs as much as a call.
 _ADMITTED = Result.ADMITTED
 _START = Event.START.value
+_NO_REPORTS: frozenset[str] = frozenset()
 _STARTABLE = frozenset({DecisionState.ADMITTED.value, DecisionState.RUNNING.value})
 #: Refusals are verdicts, not outcomes.
 _OUTCOMES = TERMINAL - {DecisionState.REFUSED}
@@ -125,7 +126,7 @@ def _good(found: Open, acts: tuple[Act, ...]) -> tuple[list[Act], str | None]:
         news = acts[0]
         if not 0 <= news.ordinal < len(found.actions):
             return [], "NO_SUCH_ACTION"
-        why = _why_not(found, news, found.actions[news.ordinal].state, frozenset())
+        why = _why_not(found, news, found.actions[news.ordinal].state, _NO_REPORTS)
         return ([], why) if why else ([news], None)
     good: list[Act] = []
     refused = None

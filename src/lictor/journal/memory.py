@@ -83,6 +83,12 @@ class MemoryJournal:
             self._original(answer)
         return batch.answers
 
+    async def rest(self) -> None:
+        """Nothing to do."""
+
+    def free_bytes(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         if self.disk.owner is self:
             self.disk.owner = None

@@ -302,6 +302,14 @@ class Journal(Protocol):
         """
         ...
 
+    async def rest(self) -> None:
+        """Nothing waits to be written: do the housekeeping that would hold a batch up."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Room left where it is stored; None where that is not bounded."""
+        ...
+
     async def close(self) -> None:
         """Release the lock."""
         ...

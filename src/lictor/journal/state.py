@@ -174,15 +174,17 @@ class State:
         found.actions = [OpenAction()] if len(plan.actions) == 1 else [OpenAction() for _ in plan.actions]
         if decision.supersedes is not None:
             self._supersede(decision, seq, at_us)
-        held = found.held
-        for hold, amount, from_parent in draws(self, decision, fact.verdict.reservations):
-            held[hold] = held[hold] + amount if hold in held else amount
-            if from_parent and decision.parent is not None:
-                self.open[decision.parent].held[hold] -= from_parent
-            if amount != from_parent:
-                scope = (hold[0], hold[1])
-                self.balances[scope].reserve(amount - from_parent, hold[2])
-                self.moved.add(scope)
+        reservations = fact.verdict.reservations
+        if reservations:
+            held = found.held
+            for hold, amount, from_parent in draws(self, decision, reservations):
+                held[hold] = held[hold] + amount if hold in held else amount
+                if from_parent and decision.parent is not None:
+                    self.open[decision.parent].held[hold] -= from_parent
+                if amount != from_parent:
+                    scope = (hold[0], hold[1])
+                    self.balances[scope].reserve(amount - from_parent, hold[2])
+                    self.moved.add(scope)
         if fact.lease is not None:
             self._begin(found, (0,), fact.lease.fence, fact.lease.until_us, at_us)
 

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 
 import apsw
 
@@ -129,6 +130,9 @@ class SqliteJournal:
             self._file.checkpoint(self._db)
         except apsw.Error as error:
             raise JournalIOError(f"the write-ahead log could not be emptied: {error}") from error
+
+    def free_bytes(self) -> int | None:
+        return disk_usage(self._file.path.parent).free
 
     async def close(self) -> None:
         if self._stopped is not None:
