@@ -13,7 +13,8 @@ from typing import Any
 
 from lictor.journal.codec import EVENTS
 from lictor.testing.faulty_journal import JOURNAL_FAULTS
-from lictor.testing.simulator import Simulated, simulate
+from lictor.testing.simulated import Simulated
+from lictor.testing.simulator import simulate
 from lictor.testing.swarm import Swarm
 
 #: Seeds that one process runs before it reports.

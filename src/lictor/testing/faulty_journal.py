@@ -122,6 +122,12 @@ class FaultyJournal:
 
     # -- the rest is the inner journal's -------------------------------------------------------------------------
 
+    async def rest(self) -> None:
+        await self.inner.rest()
+
+    def free_bytes(self) -> int | None:
+        return self.inner.free_bytes()
+
     async def close(self) -> None:
         await self.inner.close()
 

@@ -9,7 +9,6 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -31,6 +30,8 @@ from lictor.testing.faulty_journal import JOURNAL_FAULTS, FaultyJournal
 from lictor.testing.invariants import Invariants, picture
 from lictor.testing.loop import SimLoop
 from lictor.testing.machine import Crashed, Machine
+from lictor.testing.person import find_out
+from lictor.testing.simulated import Simulated
 from lictor.testing.world import WORLD_FAULTS, World
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ PAUSE_S_MEAN = 10.0
 PAUSED_S_MAX = 20.0
 #: How often a report is sent for an order that nobody knows.
 SENDS_MAX = 60
+SETTINGS = Settings(tune_collector=False)
 #: Crashes of one seed, at most.
 CRASHES_MAX = 6
 #: Virtual seconds after the last fault by which everything must have ended (I18).
@@ -61,9 +63,11 @@ REST_S_MAX = 3_600.0
 
 
 class Scenario(Protocol):
-    """What is simulated. One object serves one run."""
+    """What is simulated; one object serves one run.
 
-    settings: Settings
+    It may also have `settings`, the node's; `afterwards(sim)`, what people still do once faults have stopped; and
+    `drawn`, what it has drawn from the seed, for whoever replays it.
+    """
 
     def app(self, world: World, incarnation: int) -> App:
         """The App, whose effectors call parties of this world; asked at each start of the node."""
@@ -72,28 +76,6 @@ class Scenario(Protocol):
     async def people(self, sim: Simulation) -> None:
         """What people and programs do to the node while faults strike."""
         ...
-
-    async def afterwards(self, sim: Simulation) -> None:
-        """What they still do once faults have stopped: resume what is halted, resolve what only they can."""
-        ...
-
-
-@dataclass(slots=True)
-class Simulated:
-    """What one seed did."""
-
-    seed: int
-    digest: str
-    steps: int
-    time_s: float
-    crashes: int
-    decisions: int
-    facts: int
-    arrivals: int
-    ends: Counter[str]
-    asked: Counter[tuple[str, str]]
-    struck: Counter[tuple[str, str]]
-    drawn: dict[str, Any] = field(default_factory=dict)
 
 
 class Simulation:
@@ -104,6 +86,7 @@ class Simulation:
     ) -> None:
         self.loop = loop
         self.scenario = scenario
+        self.settings: Settings = getattr(scenario, "settings", SETTINGS)
         chances = {**WORLD_FAULTS, **JOURNAL_FAULTS, **MACHINE_FAULTS}
         self.faults = faults or seeded_faults(loop, chances)
         self.random = loop.streams.of("workload")
@@ -170,6 +153,10 @@ class Simulation:
             return
         if handle.id is not None and handle.verdict.result not in {"refused", "shed"}:
             self.invariants.ended(handle.id, outcome)
+
+    async def find_out(self, wants: Callable[[], bool] = lambda: True) -> None:
+        """Let a person look at the world for what is in doubt and nobody else finds out."""
+        await find_out(self.invariants, self.world, self.call, wants)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside, in the world."""
@@ -258,7 +245,7 @@ class Simulation:
             journal = FaultyJournal(inner, self.loop, machine, self.faults, self, seen)
             app = self.scenario.app(self.world, machine.incarnation)
             randomness = Randomness(f"{self.loop.seed}/{machine.incarnation}")
-            node = Node(app, journal, settings=self.scenario.settings, clock=self.clock, randomness=randomness)
+            node = Node(app, journal, settings=self.settings, clock=self.clock, randomness=randomness)
             self.journal, self.node = journal, node
             await node.start()
             self._up.set()
@@ -360,11 +347,15 @@ class Simulation:
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def _rest(self) -> None:
-        """Faults have stopped: everything ends, or is waiting for whom the scenario knows."""
-        await self.scenario.afterwards(self)
+        """Faults have stopped, people resume what is halted and look into what is in doubt: everything must end."""
+        for scope in list(self.invariants.ledger.halts):
+            await self.call(partial(Node.resume, scope=scope, by="ben"))
+        if (afterwards := getattr(self.scenario, "afterwards", None)) is not None:
+            await afterwards(self)
         until = self.loop.time() + REST_S_MAX
         while self.loop.time() < until and (self.invariants.ledger.open or self.node is None):
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
+            await self.find_out()
             self._judge(self.node)
         await self._up.wait()
         if self.node is not None:

@@ -18,7 +18,8 @@ from lictor.errors import LictorError
 from lictor.testing.faults import Faults
 from lictor.testing.loop import SimLoop
 from lictor.testing.run import run
-from lictor.testing.simulation import Scenario, Simulated, Simulation
+from lictor.testing.simulated import Simulated
+from lictor.testing.simulation import Scenario, Simulation
 
 STEPS_MAX = 400_000
 

@@ -6,20 +6,17 @@ All of it is drawn from the seed's `workload` stream; the features that the seed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any
 
 from lictor.app import App
 from lictor.config import Settings
 from lictor.entry import Handle
 from lictor.errors import DeniedError, LictorError, NodeStoppedError, NotFoundError
-from lictor.execution.attempts import action_key
-from lictor.node import Node
 from lictor.records import Signal
 from lictor.testing.loop import SimLoop
 from lictor.testing.machine import Crashed
 from lictor.testing.simulation import Simulation
-from lictor.testing.workload import CLASSES, Features, Job, Pay, Stop, Trade, Wire, build, report_of
+from lictor.testing.workload import CLASSES, Features, Job, Pay, Stop, Trade, Wire, build
 from lictor.testing.world import World
 
 #: Virtual seconds between two looks of a person at the node.
@@ -192,43 +189,9 @@ class Swarm:
         sim.invariants.approved(decision, by)
 
     async def _resolver(self, sim: Simulation) -> None:
-        """Somebody who looks at the world for every action that only a person can resolve."""
         while True:
             await asyncio.sleep(LOOK_S * 2)
-            for decision, ordinal, effector in self._in_doubt(sim):
-                if not sim.calm and self._chance(0.5):
-                    continue
-                fence = sim.invariants.ledger.told[decision].steps[ordinal].fence
-                report = report_of(sim.world, effector, action_key(decision, ordinal), fence)
-                if report is not None:
-                    await self._resolve(sim, decision, ordinal, report)
-
-    @staticmethod
-    def _in_doubt(sim: Simulation) -> list[tuple[int, int, str]]:
-        """Decision, ordinal and effector of what only a person can find out, or the node has asked for in vain."""
-        effectors, now_us = sim.invariants.app.effectors, sim.invariants.now_us()
-        found = []
-        for id_, told in sim.invariants.ledger.open.items():
-            for ordinal, step in enumerate(told.steps):
-                effector = told.plan.actions[ordinal].effector if told.plan else ""
-                if step.in_doubt and (
-                    effectors[effector].asks is None
-                    or now_us - told.started_us > effectors[effector].resolve_within_s * 1e6
-                ):
-                    found.append((id_, ordinal, effector))
-        return found
-
-    @staticmethod
-    async def _resolve(sim: Simulation, decision: int, ordinal: int, report: Any) -> None:
-        def ask(node: Node) -> Coroutine[Any, Any, bool]:
-            return node.resolve(decision, report, ordinal=ordinal, by="ann")
-
-        try:
-            news = await sim.call(ask)
-        except (LictorError, Crashed):
-            return
-        if news:
-            sim.invariants.reported(str(decision), report.id)
+            await sim.find_out(lambda: sim.calm or self._chance(0.5))
 
     async def _operator(self, sim: Simulation) -> None:
         """Somebody who halts and resumes, cancels, and sets limits."""
@@ -262,13 +225,3 @@ class Swarm:
         limit, scope = self.random.choice((200, 800, 1_500, 10**9)), self.random.choice("abc")
         reset = self._chance(0.5)
         await sim.call(lambda node: node.set_limit("cash", limit, scope=scope, by="ben", reset_latch=reset))
-
-    # -- once faults have stopped ---------------------------------------------------------------------------------
-
-    async def afterwards(self, sim: Simulation) -> None:
-        for scope in list(sim.invariants.ledger.halts):
-            await self._resume(sim, scope)
-
-    @staticmethod
-    async def _resume(sim: Simulation, scope: str) -> None:
-        await sim.call(lambda node: node.resume(scope, by="ben"))

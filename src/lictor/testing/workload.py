@@ -18,7 +18,7 @@ from lictor.app import App
 from lictor.declarations.effectors import Call, Draft, PlanDraft, all_of, all_or_compensate, quorum
 from lictor.declarations.feedback import Change, Learned
 from lictor.declarations.gates import Answer, Snapshot, allow, amend, defer, deny, hold
-from lictor.records import Priority, Report
+from lictor.records import Priority
 from lictor.testing.world import Party, World
 
 #: Everything that a seed may have.
@@ -306,11 +306,6 @@ def _lessons(app: App) -> None:
         wanted = now + 60 if good else now - 80
         count = learned.memory.get("count", 0) + 1
         return {"count": count}, [Change(size, max(100, min(500, wanted)), "it went well" if good else "it did not")]
-
-
-def report_of(world: World, effector: str, key: str, fence: int) -> Report | None:
-    """What a person who looks at the world finds out about an action."""
-    return world.parties[effector].truth(key, fence)
 
 
 #: Younger decisions may be deferred.
