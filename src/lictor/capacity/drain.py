@@ -17,7 +17,7 @@ class DrainRate:
     def note(self, completed: int, now: float, *, busy: bool) -> None:
         """Completions since the last call.
 
-        `busy` when all slots were taken, so that the rate is capacity and not demand.
+        `busy` when work was waiting, so that the rate is capacity and not demand.
         """
         if self._at is not None and busy:
             elapsed = max(0.0, now - self._at)

@@ -42,9 +42,9 @@ class EffectorLane:
         if self.ready.size and self.seconds:
             more = min(seconds / self.seconds, COST_MAX) - 1.0
             self.ready.charge(work.urgency, work.open.decision.tenant, more)
-        busy = self.free == 0
         self.free += 1
-        self.drain.note(1, now, busy=busy and self.ready.size > 0)
+        # Not "all slots taken": of calls that return between two turns only the first would count.
+        self.drain.note(1, now, busy=self.ready.size > 0)
         self.seconds += (seconds - self.seconds) * 0.05 if self.seconds else seconds
 
     def ahead(self, priority: int) -> int:
