@@ -24,6 +24,9 @@ from lictor.runtime.clock import Clock, SteadyClock
 from lictor.runtime.ids import id_text
 from lictor.steering import Steering
 
+#: Seconds after which a source may try again when the disk is nearly full.
+ROOM_AGAIN_S = 10.0
+
 
 class Submission(Steering):
     """The part of a node that takes signals."""
@@ -72,7 +75,10 @@ class Submission(Steering):
             future.exception()  # whoever still waits is told; nobody else is
             return future
         inputs = self.pipeline.inputs
-        if inputs.full:
+        if inputs.closed:
+            seen = {"free_bytes_min": self.settings.free_bytes_min}
+            inputs.shed(entry, Code.NOT_ADMITTING, self.clock.wall_us(), seen, ROOM_AGAIN_S)
+        elif inputs.full:
             inputs.shed(entry, Code.OVERLOADED, self.clock.wall_us(), {"waiting_max": inputs.waiting_max}, 0.1)
         else:
             inputs.offer(entry)
@@ -136,7 +142,7 @@ class Submission(Steering):
         else:
             signals = source
         handles = in_order(signals, self._offer, self._ahead(ahead_max), self._on_stop)
-        return await pull(handles, self._offer, self.clock, patience_s)
+        return await pull(handles, self._offer, self.clock, patience_s=patience_s, again_max=ahead_max)
 
     # -- quarantine -----------------------------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class Intake:
         self.quarantining = Quarantining(quarantine_max, ids.next)
         self.shedding = Shedding(shed_every_s)
         self.waiting_max = waiting_max
+        #: The journal has no room for more than it needs for what is open.
+        self.closed = False
 
     async def recover(self, journal: Journal) -> None:
         """Take up what is in quarantine, the index of keys that were decided on, and what the gates had seen."""

@@ -6,6 +6,7 @@ busy; it may then be overtaken by rows after it.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -22,6 +23,8 @@ from .finding import Unreadable
 
 #: Rows that were not admitted and are named in the result; all are in the journal or in quarantine.
 FAULTS_MAX = 100
+#: Where a shed answer does not say when to come again.
+RETRY_AFTER_S = 0.1
 
 
 class Surroundings(NamedTuple):
@@ -87,23 +90,57 @@ Offer = Callable[[Signal | Unreadable], Awaitable[Handle]]
 
 
 async def pull(
-    handles: AsyncGenerator[tuple[Signal | Unreadable, Handle], None], offer: Offer, clock: Clock, patience_s: float
+    handles: AsyncGenerator[tuple[Signal | Unreadable, Handle], None],
+    offer: Offer,
+    clock: Clock,
+    *,
+    patience_s: float,
+    again_max: int,
 ) -> Pulled:
     """Count the verdicts of signals that were submitted in order.
 
-    A signal is shed in the end when it has been submitted again for `patience_s` in vain.
+    At most `again_max` that were shed wait to be submitted again; no more are taken meanwhile. One is shed in the end
+    when it has been submitted again for `patience_s` in vain.
 
     Raises:
         NodeStoppedError: the node stopped; what it had acknowledged is done, and a source with keys can be run again.
     """
     pulled = Pulled()
-    async with aclosing(handles) as decided:
-        async for given, first in decided:
-            signal, handle = (given.signal if isinstance(given, Unreadable) else given), first
-            give_up = clock.monotonic() + patience_s
-            while handle.verdict.result is Result.SHED and clock.monotonic() < give_up:
-                pulled.repeats += 1
-                await clock.sleep(handle.verdict.retry_after_s or 0.1)
-                handle = await offer(given)
-            pulled.count(signal, handle)
+    insisting: set[asyncio.Task[None]] = set()
+
+    async def insist(given: Signal | Unreadable, handle: Handle) -> None:
+        give_up = clock.monotonic() + patience_s
+        while handle.verdict.result is Result.SHED and clock.monotonic() < give_up:
+            pulled.repeats += 1
+            await clock.sleep(handle.verdict.retry_after_s or RETRY_AFTER_S)
+            handle = await offer(given)
+        pulled.count(_signal(given), handle)
+
+    try:
+        async with aclosing(handles) as decided:
+            async for given, handle in decided:
+                if handle.verdict.result is not Result.SHED:
+                    pulled.count(_signal(given), handle)
+                    continue
+                while len(insisting) >= again_max:
+                    await _one_of(insisting)
+                insisting.add(asyncio.get_running_loop().create_task(insist(given, handle)))
+        while insisting:
+            await _one_of(insisting)
+    finally:
+        for task in insisting:
+            task.cancel()
+        await asyncio.gather(*insisting, return_exceptions=True)
     return pulled
+
+
+async def _one_of(tasks: set[asyncio.Task[None]]) -> None:
+    """Wait until one has ended, take it out, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    tasks -= done
+    for task in done:
+        task.result()
+
+
+def _signal(given: Signal | Unreadable) -> Signal:
+    return given.signal if isinstance(given, Unreadable) else given
