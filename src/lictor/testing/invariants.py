@@ -158,7 +158,7 @@ class Invariants:
 
     def halted(self, scope: str) -> None:
         """A halt was confirmed."""
-        self._guard(lambda: expect("I6", scope in self.ledger.halts, "the halt of {} is not recorded", scope))
+        self._guard(lambda: expect("I6", scope in self.ledger.halted, "the halt of {} is not recorded", scope))
 
     def approved(self, decision: int, by: str) -> None:
         """An approval was confirmed."""

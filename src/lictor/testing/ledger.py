@@ -34,6 +34,8 @@ class Ledger:
         #: Ids of all reports that were recorded.
         self.reports: set[str] = set()
         self.halts: dict[str, str] = {}
+        #: Scopes that were ever halted.
+        self.halted: set[str] = set()
         self.escrow = Escrow()
         self.adjustments: dict[tuple[str, str], Any] = {}
         #: Order key -> root -> those in its turn that are not closed; roots in order of admission.
@@ -300,6 +302,7 @@ class Ledger:
         self.halts.pop(fact.halt.scope, None)
         if fact.halt.mode != "none":
             self.halts[fact.halt.scope] = fact.halt.mode
+            self.halted.add(fact.halt.scope)
 
     def _limit(self, fact: port.SetLimit, _at_us: int) -> None:
         self.escrow.limit(fact.budget, fact.scope, fact.limit, fact.window_s, reset_latch=fact.reset_latch)

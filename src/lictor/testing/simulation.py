@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -348,14 +349,15 @@ class Simulation:
 
     async def _rest(self) -> None:
         """Faults have stopped, people resume what is halted and look into what is in doubt: everything must end."""
-        for scope in list(self.invariants.ledger.halts):
-            await self.call(partial(Node.resume, scope=scope, by="ben"))
         if (afterwards := getattr(self.scenario, "afterwards", None)) is not None:
             await afterwards(self)
         until = self.loop.time() + REST_S_MAX
         while self.loop.time() < until and (self.invariants.ledger.open or self.node is None):
-            await asyncio.sleep(2.0)
+            for scope in list(self.invariants.ledger.halts):
+                with suppress(Crashed, NodeStoppedError):  # a last crash may still be on its way
+                    await self.call(partial(Node.resume, scope=scope, by="ben"))
             await self.find_out()
+            await asyncio.sleep(2.0)
             self._judge(self.node)
         await self._up.wait()
         if self.node is not None:

@@ -36,7 +36,7 @@ class Swarm:
             backlog_max=5 if small else 1_000,
             turn_max=self.random.choice((1, 3, 1_000)),
         )
-        self.signals = self.random.randint(5, 18)
+        self.signals = self.random.randint(4, 15)
         self.handles: list[Handle] = []
         self.known: list[tuple[Any, dict[str, Any]]] = []
         self.busy = True
