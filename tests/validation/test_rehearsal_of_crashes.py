@@ -10,7 +10,7 @@ from lictor.surfaces.rehearsing import rehearse
 from lictor.testing.simulator import simulate
 from lictor.testing.swarm import Swarm
 
-SEEDS = range(60)
+SEEDS = range(40)
 
 
 class Watched(Swarm):

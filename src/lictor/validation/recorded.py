@@ -117,9 +117,9 @@ class Recorded:
         for ruling in rulings:
             for read in ruling.reads:
                 self._note(read)
-            name = (ruling.seen or {}).get("lookup" if ruling.code == Code.LOOKUP_FAILED else "reference")
-            if ruling.result == "deny" and ruling.code in _REFUSED_READS and name is not None:
-                self._refused[name] = ruling
+            if ruling.result == "deny" and ruling.code in _REFUSED_READS and ruling.seen:
+                name = ruling.seen.get("lookup" if ruling.code == Code.LOOKUP_FAILED else "reference")
+                self._refused[str(name)] = ruling
 
     def _note(self, read: Read) -> None:
         if read.version is not None and read.value is None and read.name in self._app.references:
