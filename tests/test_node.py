@@ -267,3 +267,41 @@ def test_a_stop_waits_for_the_write_that_is_under_way_and_for_what_is_still_to_b
         assert late.done()
 
     simulate(main, seed)
+
+
+def test_a_node_whose_disk_is_nearly_full_admits_nothing_and_settles_what_is_open():
+    async def main(rig):
+        class Nearly(MemoryJournal):
+            free = 1 << 30
+
+            def free_bytes(self):
+                return self.free
+
+        journal = Nearly(rig.disk)
+        node = Node(payouts(rig.world), journal, settings=Settings(tune_collector=False), clock=rig.clock)
+        await node.start()
+        rig.world.says("a", 5)
+        handle = await node.submit(Payout("a"))
+        journal.free = node.settings.free_bytes_min - 1
+        await rig.settle(2)
+        shed = (await node.submit(Payout("b"), key="k")).verdict
+        assert (shed.result, shed.code) == ("shed", "NOT_ADMITTING")
+        assert shed.retry_after_s > 0
+        assert (await handle.outcome()).result == "succeeded"
+        journal.free = 1 << 30
+        await rig.settle(2)
+        assert (await node.submit(Payout("b"), key="k")).admitted
+        await node.stop()
+
+    simulate(main)
+
+
+def test_a_file_says_how_much_room_it_has(tmp_path):
+    async def main():
+        from lictor import App
+
+        app = App("room")
+        async with Node(app, str(tmp_path / "room.db")) as node:
+            assert node.journal.free_bytes() > 0
+
+    asyncio.run(main())

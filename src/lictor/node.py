@@ -93,7 +93,7 @@ class Node(Submission, Insight):
             collector.tune()
         self.accepting = True
         self._turns = asyncio.create_task(self._run())
-        self._tasks.append(self._turns)
+        self._tasks += [self._turns, asyncio.create_task(self._watch_room())]
         self.wake()
 
     async def _declare(self, now_us: int) -> None:
@@ -128,10 +128,18 @@ class Node(Submission, Insight):
                 self._set_timer()
                 if len(self.pipeline.inputs):
                     self.wake()
+                elif not self._wanted.is_set():
+                    await self.journal.rest()
         except JournalError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - a defect of the engine: stop rather than go on wrongly
             self._fail(error)
+
+    async def _watch_room(self) -> None:
+        """Stop admitting while the journal's disk is nearly full, so that what is open can still be settled."""
+        while (free := self.journal.free_bytes()) is not None:
+            self.pipeline.inputs.closed = free < self.settings.free_bytes_min
+            await self.clock.sleep(1.0)
 
     def _fail(self, error: BaseException) -> None:
         """Crash only: nothing is acknowledged any more; who waits is told."""
