@@ -21,7 +21,7 @@ from lictor.surfaces.evidence import Evidence
 
 #: Where the hunts for each missing safeguard begin, and how far they go.
 HUNTS = (0, 100_000, 200_000, 300_000, 400_000)
-HUNT_SEEDS_MAX = 500
+HUNT_SEEDS_MAX = 400
 MEDIAN_MAX = 200
 
 
