@@ -398,3 +398,33 @@ def test_a_gate_of_the_source_judges_rows_too(tmp_path):
     assert done == [("a", 1), ("a", 3)]
     assert [entry.reason for entry in reversed(kept)] == ["range", "gap", "order"]
     assert result.codes == {"QUARANTINED": 3}
+
+
+def test_rows_that_were_shed_are_not_taken_for_late_or_double_when_they_come_again(tmp_path):
+    rows = "".join(f"a{i},{i + 1},{i + 1}\n" for i in range(60))
+    path = write(tmp_path / "pay.csv", "account,amount,number\n" + rows)
+    quality = Quality(sequence="number", on_gap="quarantine", duplicates_within_s=3600)
+    app, done = payouts(quality)
+    clocks = []
+
+    @app.effector(idempotent=False, timeout_s=60, slots=1)
+    async def slow(call, account: str, amount: int):
+        await clocks[0].sleep(1)
+        done.append((account, amount))
+
+    app.plans["Payout"] = lambda payout: slow.action(payout.account, payout.amount)
+
+    async def main(clock):
+        clocks.append(clock)
+        async with node_on(app, clock, backlog_max=5) as node:
+            result = await node.pull(CsvFile(path, Payout, source="feed"), ahead_max=20, patience_s=600)
+            while node.journal.state.open:
+                await clock.sleep(1)
+            again = await node.submit(Payout("a3", 4, number=4), source="feed", key="other")
+            return result, again
+
+    result, again = simulate(main)
+    assert result.repeats > 0
+    assert result.verdicts == {"admitted": 60}
+    assert len(done) == 60
+    assert again.verdict.rulings[0].seen["reason"] == "order"

@@ -221,6 +221,8 @@ class Intake:
         """
         if entry.signal is not None:
             self.shedding.count(entry.signal, code, now_us)
+            if entry.decision is not None and (gate := self.gates.get(entry.signal.source)) is not None:
+                gate.excuse(entry.signal)
         result = Result.REFUSED if retry_after_s is None else Result.SHED
         entry.refuse(result, code, now_us, seen, retry_after_s=retry_after_s)
 

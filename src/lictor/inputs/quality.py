@@ -55,6 +55,7 @@ class SourceQuality:
         self.counts: Counter[str] = Counter()
         self._streams: OrderedDict[str, Stream] = OrderedDict()
         self._recent: OrderedDict[bytes, tuple[int, str | None]] = OrderedDict()
+        self._excused: OrderedDict[bytes, bool] = OrderedDict()
 
     def judge(self, signal: Signal, content: Any, now_us: int, outside_us: int) -> Finding | None:
         """A finding, or None for a good signal; the first of several gives its reason, all are in the detail.
@@ -69,6 +70,8 @@ class SourceQuality:
         findings = self._timely(signal, outside_us)
         out_of_range = self.out_of_range(read)
         findings += out_of_range
+        if self._excused and self._excused.pop(_identity(signal), False):
+            return self._first(findings)
         if quality.sequence is not None or quality.outliers:
             stream = self._stream(read)
             findings += self._in_sequence(stream, read)
@@ -76,6 +79,9 @@ class SourceQuality:
                 findings += self._outlying(stream, read)
         if quality.duplicates_within_s is not None:
             findings += self._seen(signal, content, now_us, remember=not findings)
+        return self._first(findings)
+
+    def _first(self, findings: list[Finding]) -> Finding | None:
         if not findings:
             return None
         for finding in findings:
@@ -83,9 +89,25 @@ class SourceQuality:
         first = findings[0]
         return first if len(findings) == 1 else first._replace(detail="; ".join(each.detail for each in findings))
 
+    def excuse(self, signal: Signal) -> None:
+        """It was good and was shed: when it comes again as it was asked to, it is neither late in order nor twice."""
+        self._excused[_identity(signal)] = True
+        if len(self._excused) > CONTENTS_MAX:
+            self._excused.popitem(last=False)
+
     def content_finding(self, content: Any) -> Finding | None:
         """Judge only what is said, not when and in which order it came: for a replay that a person has corrected."""
         return next(iter(self.out_of_range(_reader(content))), None)
+
+    @property
+    def remembers(self) -> int:
+        """How many of its latest signals are worth recalling."""
+        quality = self.quality
+        if quality.duplicates_within_s is not None or (
+            quality.per is not None and (quality.sequence or quality.outliers)
+        ):
+            return CONTENTS_MAX
+        return quality.outlier_window if quality.outliers else RESTART_AFTER if quality.sequence else 0
 
     def recall(self, signal: Signal, content: Any, at_us: int) -> None:
         """Remember a signal that was judged before the restart."""
@@ -212,6 +234,13 @@ class SourceQuality:
         if scale is None:
             scale = stream.scales[name] = RobustScale(self.quality.outlier_window, self.quality.outlier_floor)
         return scale
+
+
+def _identity(signal: Signal) -> bytes:
+    """What makes a signal that comes again the same."""
+    said = _canonical(signal.value) if signal.payload is None else signal.payload
+    which = f"{signal.kind}\0{signal.tenant}\0{signal.key}\0{signal.position}\0".encode()
+    return blake2b(which + said, digest_size=16).digest()
 
 
 def _reader(content: Any) -> Callable[[str], Any]:

@@ -27,14 +27,17 @@ Seen = tuple[int, Signal, Any]
 async def recall(journal: Journal, gates: Mapping[str, SourceQuality]) -> None:
     """Show each gate again what it saw last, oldest first."""
     for source, gate in gates.items():
-        seen = await _decided(journal, source) + _kept(journal, source)
-        for at_us, signal, content in sorted(seen, key=lambda each: each[0])[-RECALL_MAX:]:
+        wanted = min(gate.remembers, RECALL_MAX)
+        if not wanted:
+            continue
+        seen = await _decided(journal, source, wanted) + _kept(journal, source)
+        for at_us, signal, content in sorted(seen, key=lambda each: each[0])[-wanted:]:
             gate.recall(signal, content, at_us)
 
 
-async def _decided(journal: Journal, source: str) -> list[Seen]:
+async def _decided(journal: Journal, source: str, wanted: int) -> list[Seen]:
     seen: list[Seen] = []
-    for row in await journal.decisions(Filter(source=source, limit=RECALL_MAX)):
+    for row in await journal.decisions(Filter(source=source, limit=wanted)):
         first = next((fact.verb for fact in await journal.history(row.id) if isinstance(fact.verb, Admit)), None)
         if first is not None and first.decision.payload:
             decision = first.decision
