@@ -168,7 +168,7 @@ def test_since_until_and_kind_bound_what_is_rehearsed(disks) -> None:
     assert {change.kind for change in payouts.changes if change.now == "refused(ACCOUNT_GONE)"} == {"Payout"}
 
 
-@pytest.mark.parametrize("seed", [3, 5, 8])
+@pytest.mark.parametrize("seed", [4, 7, 20])
 def test_with_what_is_old_archived_the_rest_still_does_not_change(seed, tmp_path) -> None:
     work(seed, file=tmp_path / "journal.db")
 

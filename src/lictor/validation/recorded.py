@@ -189,12 +189,12 @@ class Recorded:
         if truth is None:
             return instead
         left, used = self._read.get((f"{budget}.left", scope)), self._read.get((f"{budget}.used", scope))
-        then: Amount | None = None
-        if left is not None:
-            then = restore(left.value)
-        elif used is not None:
-            then = truth.limit - restore(used.value)
-        return _Moved(instead, truth, then)
+        return _Moved(
+            instead,
+            truth,
+            None if left is None else restore(left.value),
+            None if used is None else restore(used.value),
+        )
 
 
 _REFUSED_READS = frozenset({Code.REFERENCE_MISSING, Code.REFERENCE_STALE, Code.LOOKUP_FAILED})
@@ -237,23 +237,24 @@ class _Untouched:
 
 
 class _Moved:
-    """What was left then, moved by what has become different since."""
+    """What was used then, moved by what has become different since. What was read then is better known than folded."""
 
-    __slots__ = ("_instead", "_then", "_truth", "limit")
+    __slots__ = ("_instead", "_truth", "_used", "limit")
 
-    def __init__(self, instead: Sums, truth: Sums, then: Amount | None) -> None:
-        self.limit = instead.limit
+    def __init__(self, instead: Sums, truth: Sums, left: Amount | None, used: Amount | None) -> None:
         self._instead = instead
         self._truth = truth
-        self._then = then
+        known = left + used if left is not None and used is not None else truth.limit
+        self.limit = known if instead.limit == truth.limit else instead.limit
+        self._used = known - left if used is None and left is not None else used
 
     def window(self, at_us: int) -> int | None:
         return self._instead.window(at_us)
 
     def room(self, window: int | None) -> Amount:
-        if self._then is None:
-            return self._instead.room(window)
-        return self._then + self._instead.room(window) - self._truth.room(window)
+        more = self._instead.limit - self._instead.room(window) - self._truth.limit + self._truth.room(window)
+        used = self._truth.limit - self._truth.room(window) if self._used is None else self._used
+        return self.limit - used - more
 
 
 class _Lookup(Mapping[K, V], Generic[K, V]):

@@ -81,6 +81,7 @@ class Rehearsal:
         self._since_us, self._until_us, self._kinds = since_us, until_us, kinds
         self._gates = Gatekeeper(app, amend)
         self._versions = {(g.kind, g.name): g.version for gates in app.gates.values() for g in gates}
+        self._partial = carried is not None
         self._kept = Kept()
         self._truth = Ledger(carried)
         self._instead = WhatIf(app, self.limit, carried)
@@ -203,6 +204,9 @@ class Rehearsal:
     def _admit(self, fact: Admit, ruled: Admit | None, row: HistoryRow) -> None:
         """Fold the verdict as it was into the truth, and as it would be into the other ledger."""
         decision, then = fact.decision, fact.verdict
+        self._truth.latched(then)
+        self._instead.latched(then)
+        as_it_was = self._partial and self._same(fact, ruled)
         self._truth.fold(fact, row.seq, row.at_us)
         case = self._cases.get(decision.id)
         admitted_then = then.result is Result.ADMITTED
@@ -216,7 +220,7 @@ class Rehearsal:
             elif case.new and then.result is Result.REFUSED:
                 self._instead.assume(decision.id, row.seq, row.at_us)
         else:
-            self._arbitrate(fact, ruled, case, row)
+            self._arbitrate(fact, None if as_it_was else ruled, case, row, as_it_was=as_it_was)
         if case is not None and then.result in {Result.ADMITTED, Result.REFUSED}:
             self._finish(decision.id)
 
@@ -224,10 +228,31 @@ class Rehearsal:
         found = self._instead.state.open.get(decision)
         return found is not None and found.waits
 
-    def _arbitrate(self, fact: Admit, ruled: Admit | None, case: Case | None, row: HistoryRow) -> None:
+    def _same(self, fact: Admit, ruled: Admit | None) -> bool:
+        """Whether the journal would arbitrate as it did: the same is asked of what has come to the same.
+
+        Where older history is archived this is known without knowing all limits and sums.
+        """
+        asked = (ruled or fact).verdict
+        if ruled is not None:
+            by_journal = fact.verdict.rulings[-1].gate == "journal" if fact.verdict.rulings else False
+            admitted = fact.verdict.result is Result.ADMITTED and fact.verdict.reservations == asked.reservations
+            if asked.result is not Result.ADMITTED or not (by_journal or admitted):
+                return False
+            if fact.verdict.digest != asked.digest:
+                return False
+        return self._instead.alike(self._truth, asked.reservations)
+
+    def _arbitrate(
+        self, fact: Admit, ruled: Admit | None, case: Case | None, row: HistoryRow, *, as_it_was: bool
+    ) -> None:
         decision, then = fact.decision, fact.verdict
         wanted = self._wanted(fact, ruled)
-        now = self._instead.admit(wanted, row.seq, row.at_us)
+        if as_it_was:
+            self._instead.take(fact, row.seq, row.at_us)
+            now = then
+        else:
+            now = self._instead.admit(wanted, row.seq, row.at_us)
         if case is not None:
             label = told(wanted.decision, now)
             if now.result is then.result is Result.ADMITTED and wanted.decision.digest != decision.digest:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from lictor.declarations.declared import Declared
-from lictor.errors import LictorError
+from lictor.errors import Code, LictorError
 from lictor.journal.open import Open, OpenAction
 from lictor.journal.port import (
     Act,
@@ -89,6 +89,24 @@ class Ledger:
             least = r.amount if balance is None else balance.limit - balance.room(r.window_us) + r.amount
             if balance is None or least > balance.limit:
                 self.evolve(SetLimit(r.budget, r.scope, least, at_us, "history"), seq, at_us)
+
+    def latched(self, verdict: Verdict) -> None:
+        """What a verdict shows of an overrun that is archived: the scope was latched by then."""
+        if self._partial and verdict.code == Code.BUDGET_LATCHED:
+            seen = verdict.rulings[-1].seen or {}
+            balance = self.state.balances.get((str(seen.get("budget")), str(seen.get("scope"))))
+            if balance is not None:
+                balance.latched = True
+
+    def alike(self, other: Ledger, reservations: tuple[Reservation, ...]) -> bool:
+        """Whether another ledger has come to the same in the scopes of these reservations."""
+        for r in reservations:
+            mine, its = (ledger.state.balances.get((r.budget, r.scope)) for ledger in (self, other))
+            if mine is None or its is None:
+                return mine is its
+            if (mine.limit, mine.latched, mine.sums) != (its.limit, its.latched, its.sums):
+                return False
+        return True
 
     def used(self) -> dict[tuple[str, str], dict[int | None, Amount]]:
         """Settled and reserved of each scope, by window."""
@@ -200,6 +218,12 @@ class WhatIf(Ledger):
                 fact = replace(fact, plan=UNPLANNED)
         self.evolve(fact, seq, at_us)
         return verdict
+
+    def take(self, fact: Admit, seq: int, at_us: int) -> None:
+        """Fold a verdict as it was recorded, whatever is known of limits."""
+        if fact.verdict.result is Result.ADMITTED:
+            self._allow(fact, seq, at_us)
+        self.evolve(fact, seq, at_us)
 
     def other(self, decision: int) -> None:
         """It reserves other amounts than it did."""
