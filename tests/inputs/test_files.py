@@ -14,35 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.inputs.payouts import Payout, payouts
+from tests.inputs.pulls import pulled, write
 from tests.inputs.simulated import node_on, simulate
 
-from lictor import CsvFile, DeclarationError, JsonLines, MalformedError, NodeStoppedError, Quality, Range, allow
+from lictor import CsvFile, DeclarationError, JsonLines, MalformedError, NodeStoppedError, allow
 from lictor.inputs.csv_file import ROW_LINES_MAX, parse
 from lictor.inputs.in_order import in_order
 from lictor.inputs.lines import LINE_BYTES_MAX, Line, read_lines
 from lictor.inputs.pulling import Surroundings
 from lictor.journal.memory import MemoryDisk
-
-
-def pulled(source, *, disk=None, app=None, limit=10**15, settings=None):
-    """Pull a source on a node; gives the result, what was really done, and what is in quarantine."""
-    app, done = app or payouts(limit=limit)
-
-    async def main(clock):
-        async with node_on(app, clock, disk, **(settings or {})) as node:
-            result = await node.pull(source)
-            while node.journal.state.open:
-                await clock.sleep(0.1)
-            return result, await node.quarantined(limit=1_000)
-
-    result, kept = simulate(main)
-    return result, sorted(done, key=lambda each: each[1]), kept
-
-
-def write(path, text, encoding="utf-8"):
-    path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
-    return path
-
 
 # -- parsing ----------------------------------------------------------------------------------------------------------
 
@@ -332,99 +312,3 @@ def test_a_key_column_makes_the_file_free_to_change(tmp_path):
     result, done, _ = pulled(source(), disk=disk)
     assert done == [("no key", 8), ("new", 9)]
     assert result.duplicates == 5
-
-
-# -- pulling ----------------------------------------------------------------------------------------------------------
-
-
-def test_rows_that_are_shed_wait_and_come_again(tmp_path):
-    rows = "".join(f"a{i},{i + 1}\n" for i in range(60))
-    path = write(tmp_path / "pay.csv", "account,amount\n" + rows)
-    app, done = payouts(slots=1)
-
-    @app.effector(idempotent=False, timeout_s=60, slots=1)
-    async def slow(call, account: str, amount: int):
-        await clocks[0].sleep(2)
-        done.append((account, amount))
-
-    app.plans["Payout"] = lambda payout: slow.action(payout.account, payout.amount)
-    clocks = []
-
-    async def main(clock):
-        clocks.append(clock)
-        async with node_on(app, clock, backlog_max=5, drain_s=600) as node:
-            result = await node.pull(CsvFile(path, Payout, source="bank"), ahead_max=20, patience_s=600)
-            while node.journal.state.open:
-                await clock.sleep(1)
-            return result
-
-    result = simulate(main)
-    assert result.verdicts == {"admitted": 60}
-    assert result.repeats > 0
-    assert sorted(done) == sorted((f"a{i}", i + 1) for i in range(60))
-
-
-def test_patience_ends(tmp_path):
-    path = write(tmp_path / "pay.csv", "account,amount\na,1\na,2\na,3\n")
-    app, _ = payouts()
-
-    async def main(clock):
-        async with node_on(app, clock, backlog_max=1, drain_s=0) as node:
-            await node.submit(Payout("z", 1), not_before_us=clock.wall_us() + 3_000_000_000)
-            node.pipeline.execution.backlog_max = 0
-            return await node.pull(CsvFile(path, Payout, source="bank"), patience_s=5)
-
-    result = simulate(main)
-    assert result.verdicts["shed"] + result.verdicts["admitted"] == 3
-
-
-def test_pulling_from_a_stopped_node_says_so(tmp_path):
-    path = write(tmp_path / "pay.csv", "account,amount\na,1\n")
-    app, _ = payouts()
-
-    async def main(clock):
-        async with node_on(app, clock) as node:
-            pass
-        await node.pull(CsvFile(path, Payout, source="bank"))
-
-    with pytest.raises(NodeStoppedError):
-        simulate(main)
-
-
-def test_a_gate_of_the_source_judges_rows_too(tmp_path):
-    path = write(tmp_path / "pay.csv", "account,amount,number\na,1,1\na,5000,2\na,3,3\na,4,5\na,4,4\n")
-    quality = Quality(ranges={"amount": Range(high=100)}, sequence="number", on_gap="quarantine")
-    result, done, kept = pulled(CsvFile(path, Payout, source="feed"), app=payouts(quality))
-    assert done == [("a", 1), ("a", 3)]
-    assert [entry.reason for entry in reversed(kept)] == ["range", "gap", "order"]
-    assert result.codes == {"QUARANTINED": 3}
-
-
-def test_rows_that_were_shed_are_not_taken_for_late_or_double_when_they_come_again(tmp_path):
-    rows = "".join(f"a{i},{i + 1},{i + 1}\n" for i in range(60))
-    path = write(tmp_path / "pay.csv", "account,amount,number\n" + rows)
-    quality = Quality(sequence="number", on_gap="quarantine", duplicates_within_s=3600)
-    app, done = payouts(quality)
-    clocks = []
-
-    @app.effector(idempotent=False, timeout_s=60, slots=1)
-    async def slow(call, account: str, amount: int):
-        await clocks[0].sleep(1)
-        done.append((account, amount))
-
-    app.plans["Payout"] = lambda payout: slow.action(payout.account, payout.amount)
-
-    async def main(clock):
-        clocks.append(clock)
-        async with node_on(app, clock, backlog_max=5) as node:
-            result = await node.pull(CsvFile(path, Payout, source="feed"), ahead_max=20, patience_s=600)
-            while node.journal.state.open:
-                await clock.sleep(1)
-            again = await node.submit(Payout("a3", 4, number=4), source="feed", key="other")
-            return result, again
-
-    result, again = simulate(main)
-    assert result.repeats > 0
-    assert result.verdicts == {"admitted": 60}
-    assert len(done) == 60
-    assert again.verdict.rulings[0].seen["reason"] == "order"
