@@ -67,6 +67,7 @@ SEAM_EXCEPTIONS = {
     ("desks/trading/venue/", "asyncio.sleep"): "likewise",
     ("testing/fence.py", "threading"): "it is what stops threads",
     ("testing/fence.py", "time"): "it is what stops real sleeps",
+    ("testing/", "asyncio.sleep"): "the simulated world waits in the loop's own virtual time",
     ("testing/streams.py", "random"): "a seed is where a simulation starts",
 }
 

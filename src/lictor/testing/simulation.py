@@ -200,7 +200,7 @@ class Simulation:
                 self.beside(self._stop_later(machine))
             if self.faults.strikes("pause", "machine"):
                 self.beside(self._pause_later(machine))
-            while machine.alive and not (self.node is not None and self.node.failure is not None):  # noqa: ASYNC110 - two things
+            while machine.alive and (self.node is None or self.node.failure is None):  # noqa: ASYNC110 - two things
                 await asyncio.sleep(0.25)
             self._up.clear()
             self._judge(self.node)

@@ -28,7 +28,7 @@ class Swarm:
 
     def __init__(self, loop: SimLoop) -> None:
         self.random = loop.streams.of("workload")
-        self.features = Features.drawn(self.random)
+        self.features = Features.drawn(loop.streams)
         small = "small node" in self.features
         self.settings = Settings(
             tune_collector=False,

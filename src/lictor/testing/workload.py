@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from random import Random
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from lictor.declarations.effectors import Call, Draft, PlanDraft, all_of, all_or
 from lictor.declarations.feedback import Change, Learned
 from lictor.declarations.gates import Answer, Snapshot, allow, amend, defer, deny, hold
 from lictor.records import Priority
+from lictor.testing.streams import Streams
 from lictor.testing.world import Party, World
 
 #: Everything that a seed may have.
@@ -107,8 +107,9 @@ class Features:
     on: frozenset[str]
 
     @classmethod
-    def drawn(cls, random: Random) -> Features:
+    def drawn(cls, streams: Streams) -> Features:
         """Each with a chance that is itself drawn, so that some seeds have almost all and some almost none."""
+        random = streams.of("workload")
         chance = random.choice((0.15, 0.35, 0.35, 0.6, 0.85))
         return cls(frozenset(name for name in FEATURES if random.random() < chance))
 
