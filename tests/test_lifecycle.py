@@ -192,6 +192,8 @@ class JournalFollowsTheTable(RuleBasedStateMachine):
         assert answer.ok == (fits and not stale and fresh), answer
         if answer.ok:
             self.actions[ordinal] = transition.to
+            if event == Event.DOUBT and self.decision == DecisionState.ADMITTED:
+                self.decision = DECISION[self.decision, Event.START].to
 
     @rule(event=st.sampled_from(sorted(ENDINGS)))
     def ends(self, event):

@@ -120,7 +120,7 @@ ACTION: dict[tuple[str, str], Transition] = _table(
     ((A.PENDING,), E.REPORT, A.PENDING, "keep"),
     ((A.IN_DOUBT,), E.REPORT, A.IN_DOUBT, "keep"),
     ((A.BACKING_OFF,), E.REPORT, A.BACKING_OFF, "keep"),
-    ((A.STARTED, A.PENDING), E.DOUBT, A.IN_DOUBT, "keep"),
+    ((A.WAITING, A.STARTED, A.BACKING_OFF, A.PENDING), E.DOUBT, A.IN_DOUBT, "keep"),
     ((A.IN_DOUBT, A.PENDING), E.ABSENT, A.BACKING_OFF, "keep"),
     ((A.STARTED, A.BACKING_OFF, A.PENDING, A.IN_DOUBT), E.SUCCEED, A.SUCCEEDED, "keep"),
     ((A.WAITING, A.STARTED, A.BACKING_OFF, A.PENDING, A.IN_DOUBT), E.FAIL, A.FAILED, "keep"),

@@ -113,6 +113,7 @@ class Node(Submission, Insight):
                 limit = declared.limit_for(scope)
                 if limit != balance.limit:
                     verbs.append(port.SetLimit(budget, scope, limit, now_us, f"app:{app.version}", declared.window_s))
+        verbs += self.pipeline.execution.doubts(state, now_us)
         if verbs:
             await self.journal.write(verbs, now_us)
 

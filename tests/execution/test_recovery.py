@@ -300,3 +300,41 @@ def test_at_any_moment_of_a_mixed_load(seed):
         assert done == sum(rig.world.effects.values())
 
     simulate(main, seed)
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_after_a_restore_what_was_open_is_in_doubt_and_never_blindly_repeated(idempotent):
+    """The backup was taken before anything began; since then all of it has been done."""
+
+    async def main(rig):
+        app = payouts(rig.world, idempotent=idempotent, slots=1, kind={"expires_in_s": 600, "order_by": "account"})
+        await rig.start(app)
+        rig.world.says("a", 1)
+        handles = await rig.on(rig.node.submit_many([Payout("a", n) for n in range(4)]))
+        backup = list(rig.disk.rows)
+        await rig.settle(10)
+        assert len(rig.world.arrivals) == 4
+        rig.machine.crash()
+        restored(rig.disk, backup)
+        node = await rig.start(app)
+        assert node.journal.state.doubt == ""
+        await rig.settle(30)
+        outcomes = rig.outcomes()
+        assert {outcomes[handle.id].result for handle in handles} == {"succeeded"}
+        keys = {arrival.key for arrival in rig.world.arrivals}
+        assert len(keys) == 4
+        if not idempotent:
+            assert len(rig.world.arrivals) == 4  # all of it was found by asking
+
+    simulate(main)
+
+
+def restored(disk, rows):
+    """What `lictor restore` does: the rows of the backup, under an epoch that doubts what was open."""
+    from lictor.journal import codec, port
+    from lictor.journal.memory import Row
+
+    epoch = port.Epoch(disk.epoch + 1, rows[-1].at_us, "restored")
+    commit = rows[-1].commit + 1
+    disk.rows[:] = [*rows, Row(commit, rows[-1].at_us, None, "epoch", *codec.encode(epoch))]
+    disk.commits, disk.epoch = commit, disk.epoch + 1

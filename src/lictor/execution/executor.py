@@ -31,6 +31,7 @@ from .planning import Planner
 from .progress import conclude, drop_waiting, expired_code, record, settled_enough
 from .recovery import recovered
 from .resolution import Resolution
+from .restoring import doubts
 from .tokens import Tokens
 from .work import Work
 
@@ -79,6 +80,10 @@ class Executor:
         self.draining = False
 
     # -- before and after an admission commits --------------------------------------------------------------------
+
+    def doubts(self, state: State, at_us: int) -> list[Verb]:
+        """What to write before `recover`, where the journal was restored from a backup."""
+        return doubts(self.app, state, at_us)
 
     def recover(self, state: State, at_us: int) -> None:
         """Take up all open decisions of a journal that was just opened."""

@@ -276,8 +276,10 @@ class Resolution:
         if at_us >= deadline_us:
             self._executor.act(work, ordinal, _EXPIRE, code=Code.EXPIRED)
             return
-        work.make_ready(ordinal)
         self._executor.agenda.add(deadline_us, "expire", work.open.decision.id)
+        if ordinal in work.unmet:
+            return  # it was doubted before it could start; it comes when what it needs has succeeded
+        work.make_ready(ordinal)
         self._executor.queue(work)
 
     def _expire_waiting(self, work: Work) -> None:

@@ -66,7 +66,7 @@ class MemoryJournal:
         self.disk.epoch += 1
         self.disk.owner = self
         self._epoch = self.disk.epoch
-        await self.write([port.Epoch(self._epoch, max(at_us, self.state.at_us))], at_us)
+        await self.write([port.Epoch(self._epoch, max(at_us, self.state.at_us), self.state.doubt)], at_us)
         return self.state
 
     async def write(self, verbs: Sequence[port.Verb], at_us: int) -> list[port.Answer]:

@@ -212,10 +212,13 @@ class State:
             if found is not None:  # recovery folds ticks that also cover decisions closed since
                 self._begin(found, item.ordinals, item.fence, fact.until_us, at_us)
 
-    def _progress(self, fact: port.Progress, _seq: int, _at_us: int) -> None:
-        actions = self.open[fact.decision].actions
+    def _progress(self, fact: port.Progress, _seq: int, at_us: int) -> None:
+        found = self.open[fact.decision]
         for news in fact.acts:
-            actions[news.ordinal].apply(news)
+            found.actions[news.ordinal].apply(news)
+            if news.event == "doubt" and not found.started:  # after a restore it may have begun without a trace
+                found.state = decide(found.state, "start").to
+                found.started_us = at_us
 
     def _close(self, fact: port.Close, seq: int, at_us: int) -> None:
         found = self.open[fact.decision]

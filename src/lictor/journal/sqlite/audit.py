@@ -13,6 +13,7 @@ from lictor.journal import port
 from lictor.lifecycle import ACTION, DECISION, TERMINAL
 from lictor.records import Amount, Approval, Decision, Outcome, Plan
 
+from .keys import KEEP_US
 from .ledger import Ledger, Note
 
 _VERDICTS = {"admitted": "admit", "refused": "refuse", "held": "hold", "deferred": "defer"}
@@ -61,7 +62,7 @@ class Audit:
         self.ledger = Ledger()
         self.open: dict[int, Tale] = {}
         self.closed: set[int] = set()
-        self.bound: dict[tuple[str, str, str], tuple[int, bytes]] = {}
+        self.bound: dict[tuple[str, str, str], tuple[int, bytes, int]] = {}
         self.halted: dict[str, Any] = {}
         self.lanes: dict[tuple[str, str], set[int]] = {}
         self.declared: port.Declare | None = None
@@ -144,10 +145,10 @@ class Audit:
                 self._note(
                     "I10", f"decision {d.id} was refused for key {d.key!r}, which is free or has the same content"
                 )
-        elif bound is not None:
+        elif bound is not None and bound[2] + KEEP_US >= self.at_us:
             self._note("I10", f"key {d.key!r} of decision {d.id} was bound to {bound[0]}")
         else:
-            self.bound[name] = (d.id, d.submitted_digest)
+            self.bound[name] = (d.id, d.submitted_digest, self.at_us)
             self.new_keys.append((name, d.id, d.submitted_digest))
 
     def _admitted(self, tale: Tale, fact: port.Admit, row: port.HistoryRow) -> None:
@@ -242,6 +243,9 @@ class Audit:
                 self._note("I1", f"{where}: its plan has no such action")
                 continue
             attempt = tale.tries[news.ordinal]
+            if news.event == "doubt" and not tale.started:  # after a restore it may have begun without a trace
+                self._step(tale, "start")
+                tale.started = True
             if news.fence != attempt.fence:
                 self._note("I9", f"{where}: news under fence {news.fence}, the attempt has {attempt.fence}")
             if news.report is not None:
