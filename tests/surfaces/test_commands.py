@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -128,6 +129,23 @@ def test_a_killed_node_leaves_a_stale_socket_that_hinders_nobody(shell) -> None:
         assert [line.split()[1:] for line in shell.bank] == [["a-17", "250"], ["a-18", "600"]]
         assert node.end(signal.SIGINT)[0] == 0
     assert shell.json("verify")["clean"] is True
+
+
+def test_a_node_whose_disk_fails_says_so_and_ends(shell) -> None:
+    with shell.node() as node:
+        first = shell.submit("a-17", 250, "--key", "inv-1", "--wait")
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (1, 1))
+        assert shell.json("submit", "Payout", '{"account": "a-17", "amount": 1}', code=4)["error"]["code"] in {
+            "NODE_STOPPED",
+            "JOURNAL_IO",
+        }
+        out, err = node.process.communicate()
+        assert node.process.returncode == 5, err
+        assert json.loads(out.splitlines()[-1])["event"] == "failed"
+        assert b"Traceback" not in err
+    assert shell.json("verify")["clean"] is True
+    with shell.node():
+        assert shell.submit("a-17", 250, "--key", "inv-1", "--wait")["id"] == first["id"]
 
 
 def test_a_second_node_and_a_writer_without_socket_are_turned_away(shell) -> None:
