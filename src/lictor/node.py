@@ -15,6 +15,7 @@ from lictor.errors import JournalError, NodeStoppedError
 from lictor.insight import Insight
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
+from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.runtime import collector
 from lictor.runtime.clock import Clock, SteadyClock, SystemClock
 from lictor.runtime.ids import Ids
@@ -281,6 +282,4 @@ def journal_at(address: str, settings: Settings) -> port.Journal:
     """The journal at an address: `memory:`, or a path or `sqlite:///path`."""
     if address == "memory:":
         return MemoryJournal()
-    from lictor.journal.sqlite.journal import SqliteJournal
-
     return SqliteJournal(address.removeprefix("sqlite:///"), durability=settings.durability)

@@ -1,7 +1,8 @@
 """The cyclic garbage collector, told that a node keeps thousands of decisions in flight on purpose.
 
-At CPython's default (700 allocations) a collection walks the decisions in flight again and again without finding anything, because
-the engine makes no cycles: measured at 1,024 in flight, about a third of all processor time. Reference counting goes on as ever.
+At CPython's default (700 allocations) a collection walks the decisions in flight again and again without finding
+anything, because the engine makes no cycles: measured at 1,024 in flight, about a third of all processor time.
+Reference counting goes on as ever.
 """
 
 from __future__ import annotations
