@@ -32,5 +32,5 @@ def test_conforms(store, case, reopens, tmp_path):
 @pytest.mark.parametrize("case", keys.CASES, ids=lambda case: case.__name__)
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "restarting"])
 def test_keys_conform_when_they_leave_memory_after_a_few(case, reopens, tmp_path):
-    make, kill = sqlite(tmp_path, make_keys=lambda db: StoredKeys(db, run_keys=4, segment_keys=64))
+    make, kill = sqlite(tmp_path, make_keys=lambda db: StoredKeys(db, segment_keys=4, shelf_segments=2))
     asyncio.run(conform(case, make, kill, reopens=reopens))

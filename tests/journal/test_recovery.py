@@ -41,7 +41,7 @@ def test_recovered_folded_and_live_state_are_one(quick_paths, window, seed, batc
     path = quick_paths() / "journal.db"
 
     def small_keys(db):
-        return StoredKeys(db, run_keys=5, segment_keys=64)
+        return StoredKeys(db, segment_keys=5, shelf_segments=2)
 
     async def main():
         journal = SqliteJournal(path, durability="journal", make_keys=small_keys)

@@ -64,7 +64,7 @@ VERBS = {
 
 def few_keys(db):
     """Keys move to segments after a few, so that this too is cut off."""
-    return StoredKeys(db, run_keys=2, segment_keys=64)
+    return StoredKeys(db, segment_keys=2, shelf_segments=2)
 
 
 def journal_in(folder, vfs=None, durability="sync"):

@@ -8,7 +8,7 @@ from tests.journal.workload import Workload
 
 from lictor.errors import JournalDamagedError
 from lictor.journal.port import Filter, Refer
-from lictor.journal.sqlite import SqliteJournal, writer
+from lictor.journal.sqlite import SqliteJournal, audit, writer
 from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
 from lictor.testing.journal_stand import T0_US, admit, close, decision, hold, limit, picture, refuse
@@ -16,7 +16,7 @@ from lictor.testing.journal_stand import T0_US, admit, close, decision, hold, li
 
 def journal_in(path):
     def no_keeping(db):
-        return StoredKeys(db, run_keys=4, segment_keys=64, keep_us=0)
+        return StoredKeys(db, segment_keys=4, shelf_segments=2, keep_us=0)
 
     return SqliteJournal(path, durability="journal", make_keys=no_keeping)
 
@@ -61,6 +61,7 @@ def test_what_ended_is_archived_and_what_is_open_stays(quick_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_long_story_archived_in_parts_is_verified_with_its_archives(quick_path, seed, monkeypatch):
     monkeypatch.setattr(writer, "WINDOW_FACTS", 30)
+    monkeypatch.setattr(audit, "KEEP_US", 0)  # as this journal keeps its keys
     path = quick_path / "journal.db"
     archives = [quick_path / f"{part}.jsonl.gz" for part in range(3)]
 

@@ -55,7 +55,7 @@ BATCHES = [
 
 def make(path):
     def few_keys(db):
-        return StoredKeys(db, run_keys=1, segment_keys=64)
+        return StoredKeys(db, segment_keys=1, shelf_segments=2)
 
     async def main():
         journal = SqliteJournal(path, durability="journal", make_keys=few_keys)

@@ -1,9 +1,9 @@
 """The index of keys: what was bound lately in memory, the rest in segments; a lookup costs the same at any size.
 
-A commit's row carries the keys that it bound. When enough have gathered in memory, they move into the current segment
-as one sorted run, a slice with each later commit. A lookup asks each segment's sieve (one bit a key, 3 % of strangers
-pass) before it asks the file. Segments whose youngest key is older than `keep_us` are dropped, a slice with each
-commit.
+A commit's row carries the keys that it bound. When enough have gathered in memory they become a segment: sorted once,
+and written in that order a slice with each later commit, so that the file only ever grows at its end. A lookup asks the
+sieve of each shelf of segments, then those of its segments (one bit in 32 is set, so 3 % of strangers pass each), then
+the file. Segments whose youngest key is older than `keep_us` are dropped, a slice with each commit.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from lictor.journal.state import Bound
 from .packing import bound_keys
 from .queries import QUERIES
 
-RUN_KEYS = 65_536
+SEGMENT_KEYS = 32_768
+SHELF_SEGMENTS = 64
 SLICE_KEYS = 512
-SEGMENT_KEYS = 1_048_576
-#: 32 bits for each key of a full segment.
-SIEVE_BITS = 32 * SEGMENT_KEYS
+#: Of a sieve, for each key.
+BITS = 32
 #: Keys outlive the deadline and any approval.
 KEEP_US = 7 * 86_400 * 1_000_000
 
@@ -38,21 +38,26 @@ def key_digest(tenant: str, source: str, key: str) -> bytes:
 
 
 class Segment:
-    """Up to `SEGMENT_KEYS` keys of one stretch of time, in the file; only their sieve is in memory."""
+    """The keys of one stretch of time, in the file; only their sieve is in memory."""
 
-    __slots__ = ("count", "id", "last_seq", "newest_us", "sieve")
+    __slots__ = ("id", "last_seq", "newest_us", "sieve")
 
-    def __init__(self, number: int, bits: int) -> None:
+    def __init__(self, number: int, last_seq: int, newest_us: int, sieve: bytearray) -> None:
         self.id = number
-        self.last_seq = 0
-        self.newest_us = 0
-        self.count = 0
-        self.sieve: bytearray = bytearray(bits // 8)
+        self.last_seq = last_seq
+        self.newest_us = newest_us
+        self.sieve = sieve
 
-    def add(self, digest: bytes) -> None:
-        """Let a digest pass."""
-        bit = int.from_bytes(digest[:8]) % (len(self.sieve) * 8)
-        self.sieve[bit >> 3] |= 1 << (bit & 7)
+
+class Shelf:
+    """Segments in a row, oldest first, and a sieve for all of them, in which each key sets two bits."""
+
+    __slots__ = ("id", "segments", "sieve")
+
+    def __init__(self, number: int, sieve: bytearray) -> None:
+        self.id = number
+        self.segments: list[Segment] = []
+        self.sieve = sieve
 
 
 class StoredKeys:
@@ -62,37 +67,49 @@ class StoredKeys:
         self,
         db: apsw.Connection,
         *,
-        run_keys: int = RUN_KEYS,
         segment_keys: int = SEGMENT_KEYS,
+        shelf_segments: int = SHELF_SEGMENTS,
         keep_us: int = KEEP_US,
     ) -> None:
-        self._db = db
-        self._run_keys = run_keys
-        self._segment_keys = segment_keys
-        self._sieve_bits = 32 * segment_keys
         self.keep_us = keep_us
+        self._db = db
+        self._segment_keys = segment_keys
+        self._shelf_segments = shelf_segments
+        self._segment_bits = BITS * segment_keys
+        self._shelf_bits = BITS * segment_keys * shelf_segments
         self._fresh: dict[bytes, Bound] = {}
-        self._sealing: dict[bytes, Bound] = {}
+        self._moving: dict[bytes, Bound] = {}
         self._run: list[bytes] = []
-        self._run_last_seq = 0
-        self._run_newest_us = 0
+        self._segment: Segment | None = None
         self._bound: list[bytes] = []
         self._asked, self._asked_digest = ("", "", ""), b""
-        self._dropping: deque[int] = deque()
-        self._segments: list[Segment] = []
+        self._dropping: deque[Segment] = deque()
+        self._shelves: list[Shelf] = []
+        self._next_id = 1
         self._load()
 
     def get(self, tenant: str, source: str, key: str) -> Bound | None:
         digest = key_digest(tenant, source, key)
         self._asked, self._asked_digest = (tenant, source, key), digest
         found = self._fresh.get(digest)
-        if found is None and self._sealing:
-            found = self._sealing.get(digest)
-        if found is not None or not self._segments:
+        if found is None and self._moving:
+            found = self._moving.get(digest)
+        if found is not None or not self._shelves:
             return found
         hashed = int.from_bytes(digest[:8])
-        for segment in self._segments:
-            bit = hashed % self._sieve_bits
+        bit, other = hashed % self._shelf_bits, (hashed >> 32) % self._shelf_bits
+        byte, mask = bit >> 3, 1 << (bit & 7)
+        for shelf in self._shelves:  # written out: it runs once a shelf for every decision
+            sieve = shelf.sieve
+            if sieve[byte] & mask and sieve[other >> 3] >> (other & 7) & 1:
+                row = self._on_shelf(shelf, digest, hashed)
+                if row is not None:
+                    return row
+        return None
+
+    def _on_shelf(self, shelf: Shelf, digest: bytes, hashed: int) -> Bound | None:
+        bit = hashed % self._segment_bits
+        for segment in shelf.segments:
             if segment.sieve[bit >> 3] >> (bit & 7) & 1:
                 row = self._db.execute(QUERIES["find_key"], (segment.id, digest)).fetchone()
                 if row is not None:
@@ -111,51 +128,65 @@ class StoredKeys:
         packed = b"".join(self._bound)
         moves = max(SLICE_KEYS, 4 * len(self._bound))
         self._bound = []
-        if self._run:
-            self._move(moves, many)
-        elif len(self._fresh) >= self._run_keys:
-            self._begin_run(first_seq, at_us)
+        if self._segment is not None:
+            self._move(self._segment, moves, many)
+        elif len(self._fresh) >= self._segment_keys:
+            self._moving, self._fresh = self._fresh, {}
+            self._run = sorted(self._moving, reverse=True)
+            self._segment = Segment(self._next_id, first_seq, at_us, bytearray(self._segment_bits // 8))
+            self._next_id += 1
             self._expire(at_us, still_open)
         if self._dropping:
             self._drop(moves, many)
         return packed
 
-    def _begin_run(self, first_seq: int, at_us: int) -> None:
-        self._sealing, self._fresh = self._fresh, {}
-        self._run = sorted(self._sealing, reverse=True)
-        self._run_last_seq, self._run_newest_us = first_seq, at_us
-        if not self._segments or self._segments[-1].count + len(self._run) > self._segment_keys:
-            self._segments.append(Segment(self._segments[-1].id + 1 if self._segments else 1, self._sieve_bits))
-
-    def _move(self, count: int, many: Many) -> None:
-        segment = self._segments[-1]
+    def _move(self, segment: Segment, count: int, many: Many) -> None:
+        """A slice of the run goes to the file; with the last one the segment answers in place of memory."""
+        sieve, shelf = segment.sieve, self._shelf_of(segment.id)
         rows = many["add_key"] = []
         for digest in reversed(self._run[-count:]):
-            bound = self._sealing[digest]
-            segment.add(digest)
+            bound = self._moving[digest]
+            bit = int.from_bytes(digest[:8]) % self._segment_bits
+            sieve[bit >> 3] |= 1 << (bit & 7)
+            self._shelve(shelf, digest)
             rows.append((segment.id, digest, bound.decision, bound.digest))
         del self._run[-count:]
         if self._run:
             return
-        segment.count += len(self._sealing)
-        segment.last_seq, segment.newest_us = self._run_last_seq, self._run_newest_us
-        full = segment.count + self._run_keys > self._segment_keys
-        sieve = bytes(segment.sieve) if full else None
-        many["put_segment"] = [(segment.id, segment.last_seq, segment.newest_us, segment.count, sieve)]
+        shelf.segments.append(segment)
+        row = (segment.id, segment.last_seq, segment.newest_us, len(self._moving), bytes(sieve))
+        many["put_segment"] = [row]
+        if segment.id % self._shelf_segments == 0:
+            many["put_shelf"] = [(shelf.id, bytes(shelf.sieve))]
         many.setdefault("set_meta", []).append(("keys_sealed_to", segment.last_seq))
-        self._sealing = {}
+        self._moving, self._segment = {}, None
+
+    def _shelf_of(self, segment: int) -> Shelf:
+        number = (segment - 1) // self._shelf_segments
+        if not self._shelves or self._shelves[-1].id < number:
+            self._shelves.append(Shelf(number, bytearray(self._shelf_bits // 8)))
+        return self._shelves[-1]
+
+    def _shelve(self, shelf: Shelf, digest: bytes) -> None:
+        hashed = int.from_bytes(digest[:8])
+        for bit in (hashed % self._shelf_bits, (hashed >> 32) % self._shelf_bits):
+            shelf.sieve[bit >> 3] |= 1 << (bit & 7)
 
     def _expire(self, at_us: int, still_open: Mapping[int, Open]) -> None:
         """Forget the segments that are too old, but none that may hold the key of an open decision."""
-        oldest_open = min((found.born for found in still_open.values()), default=self._run_last_seq + 1)
-        while len(self._segments) > 1:
-            segment = self._segments[0]
-            if segment.newest_us + self.keep_us >= at_us or segment.last_seq >= oldest_open:
+        oldest_open = min((found.born for found in still_open.values()), default=None)
+        while self._shelves and self._shelves[0].segments:
+            shelf = self._shelves[0]
+            oldest = shelf.segments[0]
+            needed = oldest_open is not None and oldest.last_seq >= oldest_open
+            if oldest.newest_us + self.keep_us >= at_us or needed:
                 return
-            self._dropping.append(self._segments.pop(0).id)
+            self._dropping.append(shelf.segments.pop(0))
+            if not shelf.segments and len(self._shelves) > 1:
+                self._shelves.pop(0)
 
     def _drop(self, count: int, many: Many) -> None:
-        number = self._dropping[0]
+        number = self._dropping[0].id
         if next(iter(self._db.execute(QUERIES["segment_keys"], (number,))), None) is not None:
             many["drop_keys"] = [(number, count)]
         else:
@@ -163,15 +194,17 @@ class StoredKeys:
             self._dropping.popleft()
 
     def _load(self) -> None:
-        for number, last_seq, newest_us, count, sieve in self._db.execute(QUERIES["all_segments"]):
-            segment = Segment(number, 0 if sieve else self._sieve_bits)
-            segment.last_seq, segment.newest_us, segment.count = last_seq, newest_us, count
-            if sieve:
-                segment.sieve = bytearray(sieve)
-            else:
-                for (digest,) in self._db.execute(QUERIES["segment_keys"], (number,)):
-                    segment.add(digest)
-            self._segments.append(segment)
+        for number, last_seq, newest_us, sieve in self._db.execute(QUERIES["all_segments"]):
+            self._shelf_of(number).segments.append(Segment(number, last_seq, newest_us, bytearray(sieve)))
+            self._next_id = number + 1
+        stored = dict(self._db.execute(QUERIES["all_shelves"]))
+        for shelf in self._shelves:
+            if len(stored.get(shelf.id, b"")) == len(shelf.sieve):
+                shelf.sieve = bytearray(stored[shelf.id])
+                continue
+            for segment in shelf.segments:  # one that still fills
+                for (digest,) in self._db.execute(QUERIES["segment_keys"], (segment.id,)):
+                    self._shelve(shelf, digest)
         sealed_to = self._db.execute(QUERIES["get_meta"], ("keys_sealed_to",)).get
         for digest, decision, content in self._stored_since(sealed_to):
             self._fresh[digest] = Bound(decision, content)

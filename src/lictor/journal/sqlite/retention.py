@@ -17,7 +17,7 @@ from lictor.journal import codec
 from lictor.journal.batch import touched
 
 from . import archive
-from .packing import Commit, facts, pack, payloads
+from .packing import Commit, ends, facts, pack, payloads
 from .queries import QUERIES
 
 #: Commits moved in one transaction, so that no batch waits long.
@@ -46,12 +46,17 @@ class Retention:
     def step(self, still_open: Container[int]) -> None:
         """Archive some commits, then let go of them."""
         query = (self._from_seq, self._before_us, SLICE_COMMITS)
-        commits = [Commit(*row) for row in self._db.execute(QUERIES["old_commits"], query)]
-        if not commits:
+        rows = [(Commit(*row[:-1]), row[-1]) for row in self._db.execute(QUERIES["old_commits"], query)]
+        if not rows:
             self.done = True
             return
-        self._from_seq = commits[-1].first_seq + commits[-1].size
-        old = [(commit, ended) for commit in commits if (ended := self._ended(commit, still_open)) is not None]
+        last = rows[-1][0]
+        self._from_seq = last.first_seq + last.size
+        old = [
+            (commit, [id_ for _, id_, _ in ends(ended)])
+            for commit, ended in rows
+            if self._is_over(commit, ended, still_open)
+        ]
         if not old:
             return
         archive.write(self._path, [commit for commit, _ in old])
@@ -66,23 +71,21 @@ class Retention:
                 self.moved.decisions += 1
         self._db.execute("COMMIT")
 
-    def _ended(self, commit: Commit, still_open: Container[int]) -> list[int] | None:
-        """The decisions that ended in a commit; None where it has to stay."""
-        ended = []
+    def _is_over(self, commit: Commit, ended: bytes, still_open: Container[int]) -> bool:
+        """All decisions that a commit is about have ended, and long enough ago."""
+        ids = {id_ for _, id_, _ in ends(ended)}
         for event, decision, body in facts(commit.facts):
-            ids = (decision,) if decision is not None else touched(codec.decode(event, body, b""))
-            for id_ in ids:
-                if id_ in still_open:
-                    return None
-                row = self._db.execute(QUERIES["end_and_parent"], (id_,)).fetchone()
-                if row is None:  # archived before
-                    continue
-                close_seq, closed_us, parent = row
-                if closed_us >= self._before_us or parent in still_open:  # what a child drew is part of its parent
-                    return None
-                if commit.first_seq <= close_seq < commit.first_seq + commit.size:
-                    ended.append(id_)
-        return list(dict.fromkeys(ended))
+            ids.update((decision,) if decision is not None else touched(codec.decode(event, body, b"")))
+        if any(id_ in still_open for id_ in ids):
+            return False
+        for id_ in ids:
+            row = self._db.execute(QUERIES["end_and_parent"], (id_,)).fetchone()
+            if row is None:  # archived before
+                continue
+            closed_us, parent = row
+            if closed_us >= self._before_us or parent in still_open:  # what a child drew is part of its parent
+                return False
+        return True
 
 
 def erase(db: apsw.Connection, decision: int) -> int:

@@ -31,7 +31,8 @@ class Tables:
         self._sources: set[tuple[str, str]] = set()
         self._versions: dict[tuple[str, str], int] = {}
         self._current: dict[_Key, bytes] = {}
-        self._keys: dict[bytes, tuple[int, bytes, int]] = {}
+        #: Each key, with what it was bound to and where; more than once where it was forgotten in between.
+        self._keys: dict[bytes, list[tuple[int, bytes, int]]] = {}
         self._parked_to: int = db.execute(QUERIES["get_meta"], ("parked_to",)).get
         self._ends: list[tuple[int, int, str | None]] = []
         self._bound: list[tuple[bytes, int, bytes]] = []
@@ -61,7 +62,7 @@ class Tables:
         for (tenant, source, key), id_, content in audit.new_keys:
             digest = key_digest(tenant, source, key)
             self._wanted_bound.append((digest, id_, content))
-            self._keys[digest] = (id_, content, self._first_seq)
+            self._keys.setdefault(digest, []).append((id_, content, self._first_seq))
         if isinstance(row.verb, port.Admit):
             self._sources.add((row.verb.decision.tenant, row.verb.decision.source))
         else:
@@ -174,14 +175,14 @@ class Tables:
         """The segments of keys: nothing in them that was not bound, nothing missing but what is too old (I10)."""
         indexed = set()
         for segment, digest, id_, content in self._db.execute(QUERIES["all_keys"]):
-            bound = self._keys.get(digest)
-            if bound is None or bound[:2] != (id_, content):
+            if not any(bound[:2] == (id_, content) for bound in self._keys.get(digest, ())):
                 self._note("I10", f"segment {segment} of the keys has one of decision {id_} that history has not")
             indexed.add(digest)
         oldest, sealed_to = self._db.execute(QUERIES["segment_bounds"]).fetchone() or (None, 0)
         if oldest != 1:  # none yet, or old ones were dropped
             return
-        for digest, (id_, _, seq) in self._keys.items():
+        for digest, bounds in self._keys.items():
+            id_, _, seq = bounds[-1]
             if seq <= sealed_to and digest not in indexed:
                 self._note("I10", f"the key of decision {id_} is missing from the index")
                 return

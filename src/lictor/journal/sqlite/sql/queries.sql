@@ -82,7 +82,11 @@ INSERT INTO key_segments (id, last_seq, newest_us, count, sieve) VALUES (?, ?, ?
 ON CONFLICT (id) DO UPDATE
 SET last_seq = excluded.last_seq, newest_us = excluded.newest_us, count = excluded.count, sieve = excluded.sieve;
 -- name: all_segments
-SELECT id, last_seq, newest_us, count, sieve FROM key_segments ORDER BY id;
+SELECT id, last_seq, newest_us, sieve FROM key_segments WHERE sieve IS NOT NULL ORDER BY id;
+-- name: put_shelf
+INSERT OR REPLACE INTO key_shelves (id, sieve) VALUES (?, ?);
+-- name: all_shelves
+SELECT id, sieve FROM key_shelves;
 -- name: segment_keys
 SELECT digest FROM keys WHERE segment = ?;
 -- name: drop_keys
@@ -106,10 +110,10 @@ SELECT segment, digest, decision, content FROM keys;
 -- name: segment_bounds
 SELECT min(id), max(last_seq) FROM key_segments;
 -- name: old_commits
-SELECT first_seq, id, at_us, count, facts, payloads FROM commits
+SELECT first_seq, id, at_us, count, facts, payloads, ends FROM commits
 WHERE first_seq >= ? AND at_us < ? AND facts IS NOT NULL ORDER BY first_seq LIMIT ?;
 -- name: end_and_parent
-SELECT close_seq, closed_us, parent FROM decisions WHERE id = ?;
+SELECT closed_us, parent FROM decisions WHERE id = ?;
 -- name: archive_commit
 UPDATE commits SET facts = NULL, payloads = NULL WHERE first_seq = ?;
 -- name: forget_steps

@@ -1,4 +1,4 @@
--- What the migrations amount to. Written by hand nowhere: tests/journal/sqlite/test_migrations.py holds it to them.
+-- What the migrations amount to, for people to read; tests/journal/sqlite/test_migrations.py holds it to them.
 
 CREATE TABLE commits (
     first_seq INTEGER PRIMARY KEY,   -- position of its first fact; positions have no gaps
@@ -103,3 +103,7 @@ CREATE TABLE keys (
     PRIMARY KEY (segment, digest)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE key_shelves (
+    id    INTEGER PRIMARY KEY,
+    sieve BLOB NOT NULL
+) STRICT;
