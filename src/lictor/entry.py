@@ -88,15 +88,18 @@ class Entry:
         "handle",
         "lease",
         "plan",
+        "received_us",
         "replay",
         "signal",
         "value",
         "verdict",
     )
 
-    def __init__(self, signal: Signal | None, future: asyncio.Future[Handle] | None) -> None:
+    def __init__(self, signal: Signal | None, future: asyncio.Future[Handle] | None, received_us: int = 0) -> None:
         self.signal = signal
         self.future = future
+        #: When it was offered: what it waits from then on counts for its deadline.
+        self.received_us = received_us
         self.handle: Handle | None = None
         #: Why nothing better than this signal could be read, as a reason and a detail.
         self.fault: tuple[str, str] | None = None

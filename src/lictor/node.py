@@ -11,6 +11,7 @@ from lictor.app import App
 from lictor.assembly import assemble
 from lictor.config import Settings
 from lictor.declarations.gates import Reference
+from lictor.declarations.plain import told
 from lictor.errors import JournalError, NodeStoppedError
 from lictor.insight import Insight
 from lictor.journal import port
@@ -150,7 +151,7 @@ class Node(Submission, Insight):
         stopped = NodeStoppedError(f"the node has stopped: {error}")
         self._tell_stopped(stopped)
         self.pipeline.feedback.fail(stopped)
-        self.pipeline.monitoring.note("node_failed", error=f"{type(error).__name__}: {error}")
+        self.pipeline.monitoring.note("node_failed", error=told(error))
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -269,8 +270,7 @@ class Node(Submission, Insight):
             self.pipeline.validation.loaded(reference.name, value, self.clock.wall_us())
             self.wake()
         except Exception as error:  # noqa: BLE001 - a loader is user code
-            told = f"{type(error).__name__}: {error}"
-            self.pipeline.monitoring.note("reference_failed", reference=reference.name, error=told)
+            self.pipeline.monitoring.note("reference_failed", reference=reference.name, error=told(error))
 
     async def _refresh(self, reference: Reference[Any]) -> None:
         while True:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lictor.decisions.shaping import Shaping
+from lictor.declarations.plain import text, told
 from lictor.entry import Entry, Handles
 from lictor.errors import Code, LictorError, MalformedError
 from lictor.execution.executor import Executor
@@ -108,8 +109,8 @@ class Pipeline:
         try:
             late = self.execution.plan(entry, now_us)
         except Exception as error:  # noqa: BLE001 - a plan function is user code; what cannot be planned is refused
-            told = error.message if isinstance(error, LictorError) else f"{type(error).__name__}: {error}"
-            self.validation.refuse(entry, Code.PLAN_FAILED, {"error": told})
+            why = text(error.message) if isinstance(error, LictorError) else told(error)
+            self.validation.refuse(entry, Code.PLAN_FAILED, {"error": why})
             return True
         if late is None or entry.signal is None:
             return True

@@ -10,6 +10,7 @@ from typing import Any
 
 from lictor.app import App
 from lictor.declarations.budgets import check_amount
+from lictor.declarations.plain import text
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError
 from lictor.journal import port
 from lictor.pipeline import Pipeline
@@ -63,10 +64,10 @@ class Steering:
                 gate=ruling.gate,
                 gate_version=ruling.version,
                 digest=found.decision.digest,
-                approver=by,
+                approver=text(by),
                 approved=approved,
                 at_us=self.clock.wall_us(),
-                reason=reason,
+                reason=text(reason),
             )
             answer = await self._request(port.Approve(approval))
             if not answer.ok:
@@ -83,7 +84,7 @@ class Steering:
         withdrawn = self.pipeline.validation.withdrawn
         withdrawn.add(decision)
         try:
-            answer = await self._request(port.Cancel(decision, self.clock.wall_us(), by, reason))
+            answer = await self._request(port.Cancel(decision, self.clock.wall_us(), text(by), text(reason)))
         finally:
             withdrawn.discard(decision)
         if not answer.ok and answer.code != "ALREADY_ASKED":
@@ -102,7 +103,8 @@ class Steering:
         if reduce_only and scope.startswith("effector:"):
             raise DeclarationError(f"{scope}: an effector is halted or not", hint="reduce a kind, source or tenant")
         mode = "reduce_only" if reduce_only else "halted"
-        halt = Halt(scope=scope, mode=mode, at_us=self.clock.wall_us(), by=by, reason=reason)
+        scope = text(scope)
+        halt = Halt(scope=scope, mode=mode, at_us=self.clock.wall_us(), by=text(by), reason=text(reason))
         self.journal.state.halts[scope] = halt
         await self._request(port.SetHalt(halt))
 
@@ -111,6 +113,7 @@ class Steering:
         check_scope(scope)
         if not by:
             raise DeniedError("resuming needs the name of a person")
+        scope, by, reason = text(scope), text(by), text(reason)
         await self._request(
             port.SetHalt(Halt(scope=scope, mode="none", at_us=self.clock.wall_us(), by=by, reason=reason))
         )
@@ -128,7 +131,7 @@ class Steering:
             raise NotFoundError(f"no balance {budget!r}; there are: {', '.join(self.app.balances)}")
         check_amount(limit, budget)
         await self._request(
-            port.SetLimit(budget, scope, limit, self.clock.wall_us(), by, declared.window_s, reset_latch)
+            port.SetLimit(budget, text(scope), limit, self.clock.wall_us(), text(by), declared.window_s, reset_latch)
         )
 
     async def reset_adjustment(
@@ -143,6 +146,7 @@ class Steering:
         if self.failure is not None or not self._tasks:
             raise NodeStoppedError
         now_us = self.clock.wall_us()
+        subject, by, reason = text(subject), text(by), text(reason)
         durable = self.pipeline.feedback.reset(name, subject, by=by, now_us=now_us, value=value, reason=reason)
         self.wake()
         await durable
@@ -167,11 +171,12 @@ class Steering:
             False when the report was known or the action had ended.
 
         Raises:
+            MalformedError: the report says nothing that a journal can keep.
             NotFoundError: no open action has this ref, or the decision is not executing.
         """
         if self.failure is not None or not self._tasks:
             raise NodeStoppedError
-        told = self.pipeline.execution.resolution.hearing.hear(where, ordinal, news, by)
+        told = self.pipeline.execution.resolution.hearing.hear(where, ordinal, news, text(by))
         self._asked.add(told)
         told.add_done_callback(self._asked.discard)
         self.wake()

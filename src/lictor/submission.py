@@ -11,6 +11,7 @@ import msgspec
 
 from lictor.app import App
 from lictor.config import Settings
+from lictor.declarations.plain import text
 from lictor.entry import Entry, Handle, Replay
 from lictor.errors import Code, DeniedError, NodeStoppedError, NotFoundError
 from lictor.inputs.finding import Unreadable
@@ -64,11 +65,12 @@ class Submission(Steering):
 
     def _offer(self, signal: Signal | Unreadable, replay: Replay | None = None) -> asyncio.Future[Handle]:
         future: asyncio.Future[Handle] = asyncio.get_running_loop().create_future()
+        received_us = self.clock.wall_us()
         if isinstance(signal, Unreadable):
-            entry = Entry(signal.signal, future)
+            entry = Entry(signal.signal, future, received_us)
             entry.fault = (signal.reason, signal.detail)
         else:
-            entry = Entry(signal, future)
+            entry = Entry(signal, future, received_us)
             entry.replay = replay
         if not self.accepting:
             future.set_exception(NodeStoppedError(f"the node has stopped: {self.failure}" if self.failure else None))
@@ -77,9 +79,9 @@ class Submission(Steering):
         inputs = self.pipeline.inputs
         if inputs.closed:
             seen = {"free_bytes_min": self.settings.free_bytes_min}
-            inputs.shed(entry, Code.NOT_ADMITTING, self.clock.wall_us(), seen, ROOM_AGAIN_S)
+            inputs.shed(entry, Code.NOT_ADMITTING, received_us, seen, ROOM_AGAIN_S)
         elif inputs.full:
-            inputs.shed(entry, Code.OVERLOADED, self.clock.wall_us(), {"waiting_max": inputs.waiting_max}, 0.1)
+            inputs.shed(entry, Code.OVERLOADED, received_us, {"waiting_max": inputs.waiting_max}, 0.1)
         else:
             inputs.offer(entry)
         self.wake()
@@ -167,6 +169,7 @@ class Submission(Steering):
             NotFoundError: no such entry is kept; it was discarded, or replayed before the node started.
             MalformedError: it was kept only in part and needs a payload.
         """
+        by = text(by)
         kept = self.pipeline.inputs.quarantining.find_replayed(entry) or self._kept(entry, by)
         signal = load(kept.signal, None if payload is None else _json(payload))
         if signal.key is None:
@@ -179,6 +182,7 @@ class Submission(Steering):
         Raises:
             NotFoundError: no such entry is kept; it was replayed or discarded before.
         """
+        by = text(by)
         kept = self._kept(entry, by)
         await self._request(port.Quarantine(msgspec.structs.replace(kept, state="discarded", by=by)))
         self.pipeline.inputs.quarantining.forget(entry)

@@ -14,6 +14,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
+from lictor.declarations.plain import text, told
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
 from lictor.journal.open import Open
@@ -42,7 +43,7 @@ class Shaping:
         signal = entry.signal
         if signal is None:
             return
-        decision, entry.value = self.shapers[signal.kind].shape(signal, self._next_id(now_us), now_us)
+        decision, entry.value = self.shapers[signal.kind].shape(signal, self._next_id(now_us), entry.received_us)
         found = still_open.get(signal.parent) if signal.parent is not None else None
         if found is not None:
             parent = found.decision
@@ -86,8 +87,8 @@ class Shaper:
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind.type).decode
         self._prefix = f"{kind.name}\0{kind.version}\0".encode()
 
-    def shape(self, signal: Signal, id_: int, now_us: int) -> tuple[Decision, Any]:
-        """The decision and its payload as a value of the kind's type.
+    def shape(self, signal: Signal, id_: int, received_us: int) -> tuple[Decision, Any]:
+        """The decision and its payload as a value of the kind's type; its time runs from when it was received.
 
         Raises:
             MalformedError: the payload does not fit the type, is too large, or a field of the signal makes no sense.
@@ -95,7 +96,7 @@ class Shaper:
         payload, value = self._content(signal)
         kind = self.kind
         expires_in_s = kind.expires_in_s if signal.expires_in_s is None else signal.expires_in_s
-        deadline_us = now_us + int(expires_in_s * 1e6)
+        deadline_us = received_us + int(expires_in_s * 1e6)
         if signal.deadline_us is not None:
             deadline_us = signal.deadline_us if signal.expires_in_s is None else min(deadline_us, signal.deadline_us)
         digest = sha256(self._prefix + signal.tenant.encode() + b"\0" + payload).digest()
@@ -108,7 +109,7 @@ class Shaper:
             key=signal.key,
             digest=digest,
             payload=payload,
-            received_us=now_us,
+            received_us=received_us,
             deadline_us=deadline_us,
             priority=kind.priority if signal.priority is None else signal.priority,
             order_key=self._order_key(value) if kind.order_by else None,
@@ -139,8 +140,13 @@ class Shaper:
         try:
             found = None if by is None else by(value)
         except Exception as error:  # user code
-            raise MalformedError(f"{self.kind.name}: order_by: {type(error).__name__}: {error}") from error
-        return None if found is None else str(found)
+            raise MalformedError(f"{self.kind.name}: order_by: {told(error)}") from error
+        if found is None:
+            return None
+        key = str(found)
+        if (kept := text(key)) != key:
+            raise MalformedError(f"{self.kind.name}: order_by: {kept} has no UTF-8")
+        return key
 
     def _upgraded(self, raw: bytes, version: int) -> bytes:
         """The payload of an older version brought up to this one, step by step."""

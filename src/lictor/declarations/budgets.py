@@ -8,17 +8,22 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from lictor.errors import DeclarationError
 from lictor.records import Amount, Decision
 
 #: How a scope's name is found: "all", "tenant", "source", "kind", the name of a payload field, or a function of the
 #: payload.
 Per = str | Callable[[Any], str]
+#: Larger amounts are Decimal; an int of more bits is one that no journal keeps.
+INTEGER_MAX = (1 << 63) - 1
+_FROM_DECISION = frozenset({"tenant", "source", "kind"})
+
 Limit = Amount | Mapping[str, Amount] | Callable[[str], Amount]
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(msgspec.Struct, frozen=True):
     """What a gate asks to be held if the decision is admitted."""
 
     balance: Balance
@@ -65,9 +70,11 @@ class Balance:
         Raises:
             TypeError: a function of the user's gave what is no amount.
         """
+        limit: Amount
         if isinstance(self.limit, int | Decimal):
-            return self.limit
-        limit = self.limit.get(scope, 0) if isinstance(self.limit, Mapping) else self.limit(scope)
+            limit = self.limit
+        else:
+            limit = self.limit.get(scope, 0) if isinstance(self.limit, Mapping) else self.limit(scope)
         check_amount(limit, self.name)
         return limit
 
@@ -101,12 +108,14 @@ def check_amount(amount: object, what: str) -> None:
 
     Raises:
         TypeError: not an int or Decimal.
-        ValueError: a Decimal that is not finite.
+        ValueError: a Decimal that is not finite, or an int beyond 64 bits: larger ones are Decimal.
     """
+    if type(amount) is int and -INTEGER_MAX <= amount <= INTEGER_MAX:
+        return
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
         raise TypeError(f"{what}: amounts are int (minor units) or Decimal, not {type(amount).__name__}")
-    if isinstance(amount, Decimal) and not amount.is_finite():
-        raise ValueError(f"{what}: {amount} is not an amount")
+    if not (amount.is_finite() if isinstance(amount, Decimal) else abs(amount) <= INTEGER_MAX):
+        raise ValueError(f"{what}: {amount!s:.40} is not an amount; beyond 64 bits give a Decimal")
 
 
 def check_rate(name: str, per_s: float | None, per_minute: float | None, per_hour: float | None) -> float:
@@ -122,11 +131,28 @@ def check_rate(name: str, per_s: float | None, per_minute: float | None, per_hou
 
 
 def scope_of(per: Per, decision: Decision, value: Any) -> str:
-    """The scope of a budget that a decision falls into."""
+    """The scope of a budget that a decision falls into.
+
+    Raises:
+        ValueError: a function or field of the user's gave text that is no UTF-8; and whatever a function raises.
+    """
     if per == "all":
         return "all"
     if callable(per):
-        return str(per(value))
-    if per in {"tenant", "source", "kind"}:
+        return check_scope_name(str(per(value)))
+    if per in _FROM_DECISION:
         return str(getattr(decision, per))
-    return str(getattr(value, per))
+    return check_scope_name(str(getattr(value, per)))
+
+
+def check_scope_name(scope: str) -> str:
+    """The name of a scope.
+
+    Raises:
+        ValueError: it is no UTF-8, so that no journal can keep it.
+    """
+    if type(scope) is not str:
+        raise ValueError(f"a scope is text, not {type(scope).__name__}")
+    if not scope.isascii():
+        scope.encode()
+    return scope

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import msgspec
+
 from lictor.errors import DeclarationError
 from lictor.records import Amount, Decision
 
@@ -19,8 +21,7 @@ Family = Literal["rules", "risk", "authorization", "priority", "resources"]
 FAMILIES: tuple[Family, ...] = ("rules", "risk", "authorization", "priority", "resources")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a gate says; made by `allow`, `deny`, `amend`, `hold` and `defer`."""
 
     result: Literal["allow", "deny", "amend", "hold", "defer"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lictor.declarations.budgets import Balance, scope_of
+from lictor.declarations.budgets import Balance, check_scope_name, scope_of
 from lictor.declarations.declared import Declared
 from lictor.errors import NotFoundError
 from lictor.journal.port import SetLimit
@@ -57,7 +57,7 @@ class TrueAmounts:
         self, work: Work, budget: str, named: str | None, amount: Amount, at_us: int
     ) -> tuple[str, str, Amount]:
         try:
-            scope = named if named is not None else self._scope_of(work, budget)
+            scope = check_scope_name(named) if named is not None else self._scope_of(work, budget)
             self._limit(budget, scope, at_us)
         except Exception:  # noqa: BLE001 - a scope is user code, and the effect has happened
             scope = SCOPE_UNKNOWN

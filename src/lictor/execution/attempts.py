@@ -12,11 +12,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from lictor.declarations.budgets import Balance
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
-from lictor.declarations.plain import storable
+from lictor.declarations.plain import storable, text, told, wait_s
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState
 from lictor.records import Amount, Report
@@ -24,6 +22,7 @@ from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 from lictor.runtime.offload import Lane
 
+from .hearing import sound
 from .planning import arguments
 from .timeouts import Timeouts
 from .work import Work
@@ -175,7 +174,7 @@ class Attempts:
         try:
             args, kwargs = arguments(action, effector, attempt.work.result)
         except Exception as error:  # noqa: BLE001 - what is stored no longer fits the effector; nothing was called
-            self._told(attempt, "fail", Code.ARGUMENTS_INVALID, detail=f"{type(error).__name__}: {error}"[:500])
+            self._told(attempt, "fail", Code.ARGUMENTS_INVALID, detail=told(error))
             return
         try:
             if effector.is_async:
@@ -188,18 +187,18 @@ class Attempts:
             self._told(
                 attempt,
                 "retry" if failed.retry else "fail",
-                failed.code,
-                wait_s=failed.retry_after_s,
-                detail=failed.message,
+                text(failed.code),
+                wait=failed.retry_after_s,
+                detail=text(failed.message),
             )
         except asyncio.CancelledError:
             if not attempt.told:
                 raise
         except Exception as error:  # noqa: BLE001 - an effector is user code; its effect may or may not have begun
-            self._told(attempt, "unknown", Code.EFFECT_FAILED, detail=f"{type(error).__name__}: {error}"[:500])
+            self._told(attempt, "unknown", Code.EFFECT_FAILED, detail=told(error))
         else:
             if isinstance(result, Pending):
-                self._told(attempt, "pend", value=result.ref, wait_s=result.poll_after_s)
+                self._told(attempt, "pend", value=text(result.ref), wait=result.poll_after_s)
             else:
                 self._told(attempt, "succeed", value=storable(result))
 
@@ -217,7 +216,7 @@ class Attempts:
         code: str | None = None,
         *,
         value: Any = None,
-        wait_s: float | None = None,
+        wait: float | None = None,
         detail: str | None = None,
     ) -> None:
         """Tell what came of the call; after its time-out only what is certain, and marked late (I9)."""
@@ -227,7 +226,7 @@ class Attempts:
         attempt.told = True
         settled = tuple(attempt.call.settled)
         work, ordinal, fence = attempt.work, attempt.ordinal, attempt.fence
-        self._tell(News(work, ordinal, fence, event, code, value, settled, wait_s, detail, late=late))
+        self._tell(News(work, ordinal, fence, event, code, value, settled, wait_s(wait), detail, late=late))
 
     def _time_out(self, attempt: Attempt) -> None:
         """The effect may have begun. The slot stays taken until the call really returns."""
@@ -282,14 +281,15 @@ class Attempts:
                 answer = await lane.run(lambda: question(attempt.call, *args, **kwargs))
             if inspect.isawaitable(answer):
                 answer = await answer
+            said = sound(answer) if isinstance(answer, Report) else answer
         except asyncio.CancelledError:
             if not attempt.told:
                 raise
         except Exception as error:  # noqa: BLE001 - user code; not knowing is what it answers then
             again_s = error.retry_after_s if isinstance(error, EffectFailed) else None
-            self._unanswered(attempt, f"{type(error).__name__}: {error}"[:500], again_s)
+            self._unanswered(attempt, told(error), again_s)
         else:
-            self._answered(attempt, answer)
+            self._answered(attempt, said)
         finally:
             attempt.done = True
             work.asking -= {(attempt.ordinal, attempt.what)}
@@ -303,15 +303,14 @@ class Attempts:
         elif isinstance(answer, Report):
             attempt.told = True
             settled = tuple(attempt.call.settled)
-            said = msgspec.structs.replace(answer, value=storable(answer.value))
             work, ordinal, fence, what = attempt.work, attempt.ordinal, attempt.fence, attempt.what
-            self._tell(News(work, ordinal, fence, "report", settled=settled, report=said, detail=what))
+            self._tell(News(work, ordinal, fence, "report", settled=settled, report=answer, detail=what))
         else:
             self._told(attempt, "no_answer", detail=attempt.what)
 
     def _unanswered(self, attempt: Attempt, detail: str, again_s: float | None = None) -> None:
         if not attempt.told and attempt.what == "undo":
-            self._told(attempt, "undo_failed", Code.EFFECT_FAILED, detail=detail, wait_s=again_s)
+            self._told(attempt, "undo_failed", Code.EFFECT_FAILED, detail=detail, wait=again_s)
         elif not attempt.told:
             self._told(attempt, "no_answer", Code.EFFECT_FAILED, detail=attempt.what)
 

@@ -11,7 +11,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from lictor.errors import NotFoundError
+import msgspec
+
+from lictor.declarations.budgets import check_amount
+from lictor.declarations.plain import storable, text
+from lictor.errors import MalformedError, NotFoundError
 from lictor.records import Report
 
 #: Reports kept for names that nobody has told yet; of more nobody is found (I17).
@@ -42,6 +46,31 @@ class Early(NamedTuple):
     calls: tuple[InFlight, ...]
 
 
+RESULTS = frozenset({"succeeded", "failed", "cancelled", "expired", "absent"})
+
+
+def sound(report: Report) -> Report:
+    """A report in the form in which it is kept: plain values, true amounts.
+
+    Raises:
+        MalformedError: it names no result that there is, or what it settles is no amount.
+    """
+    if report.result is not None and report.result not in RESULTS:
+        raise MalformedError(f"a report's result is one of {', '.join(sorted(RESULTS))}, not {text(report.result)!r}")
+    try:
+        for budget, amount in report.settled.items():
+            check_amount(amount, budget)
+    except (TypeError, ValueError) as error:
+        raise MalformedError(text(error)) from error
+    return msgspec.structs.replace(
+        report,
+        id=text(report.id),
+        code=None if report.code is None else text(report.code),
+        value=storable(report.value),
+        settled={text(budget): amount for budget, amount in report.settled.items()},
+    )
+
+
 class Hearing:
     """What was brought since the last turn, and what has come too early."""
 
@@ -51,7 +80,12 @@ class Hearing:
         self._early: list[Early] = []
 
     def hear(self, where: str | int, ordinal: int, report: Report, by: str) -> asyncio.Future[bool]:
-        """Bring a report; the answer is whether it changed something, once that is durable."""
+        """Bring a report; the answer is whether it changed something, once that is durable.
+
+        Raises:
+            MalformedError: it says nothing that a journal can keep.
+        """
+        report = sound(report)
         told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._heard.append(Heard(where, ordinal, report, by, told))
         return told

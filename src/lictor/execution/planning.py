@@ -74,7 +74,9 @@ class Planner:
             raise DeclarationError(f"no effector {draft.effector!r} is declared")
         args = tuple(None if isinstance(a, ResultOf) else plain(a) for a in draft.args)
         kwargs = (
-            {k: None if isinstance(a, ResultOf) else plain(a) for k, a in draft.kwargs.items()} if draft.kwargs else {}
+            plain({k: None if isinstance(a, ResultOf) else plain(a) for k, a in draft.kwargs.items()})
+            if draft.kwargs
+            else {}
         )
         return Action(draft.effector, args, kwargs, after, inputs)
 

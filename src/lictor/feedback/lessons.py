@@ -12,6 +12,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.feedback import Change, Learned, LessonSpec, subject_of
+from lictor.declarations.plain import told
 from lictor.records import Decision, Lesson, Outcome
 from lictor.runtime.probe import Probe
 
@@ -59,15 +60,13 @@ class Lessons:
         came_true = None if outcome.started_us is None else outcome.result == "succeeded"
         for spec in self._of_kind.get(decision.kind, ()):
             try:
-                told = self._teach(spec, decision, outcome)
+                said = self._teach(spec, decision, outcome)
             except Exception as error:  # noqa: BLE001 - a lesson is user code; the outcome stands whatever it does
                 self.failed += 1
-                self._probe.note(
-                    "lesson_failed", lesson=spec.name, decision=decision.id, error=f"{type(error).__name__}: {error}"
-                )
+                self._probe.note("lesson_failed", lesson=spec.name, decision=decision.id, error=told(error))
                 continue
-            if "came_true" in told:
-                came_true = told["came_true"]
+            if "came_true" in said:
+                came_true = said["came_true"]
         return came_true
 
     def _teach(self, spec: LessonSpec, decision: Decision, outcome: Outcome) -> dict[str, Any]:
@@ -81,9 +80,9 @@ class Lessons:
         }
         memory = dict(self._memories.get(key, {}))
         remembered, changes = spec.learn(Learned(decision, self._value_of(decision), outcome, memory, current))
-        told = {name: value for name, value in remembered.items() if name == "came_true"}
-        if told and told["came_true"] not in (True, False, None):
-            raise TypeError(f"came_true={told['came_true']!r} is not a bool or None")
+        said = {name: value for name, value in remembered.items() if name == "came_true"}
+        if said and said["came_true"] not in (True, False, None):
+            raise TypeError(f"came_true={said['came_true']!r} is not a bool or None")
         raw = _encode({name: value for name, value in remembered.items() if name != "came_true"})
         if len(raw) > MEMORY_BYTES_MAX:
             raise ValueError(f"it wants to remember {len(raw)} bytes; at most {MEMORY_BYTES_MAX}")
@@ -92,7 +91,7 @@ class Lessons:
         self._unwritten[key] = decision.id
         for change, subject in wishes:
             self._adjustments.wish(change, subject, spec.name, decision.id)
-        return told
+        return said
 
     def _checked(self, change: Change, decision: Decision) -> tuple[Change, str]:
         """A wish that can be granted, and whom it is about."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lictor.declarations.declared import Declared
+from lictor.declarations.plain import text
 from lictor.entry import Entry
 from lictor.errors import Code, LictorError
 from lictor.journal.port import Journal, Verb
@@ -165,7 +166,7 @@ class Intake:
     def malformed(self, entry: Entry, error: LictorError, now_us: int) -> None:
         """The payload does not fit its kind: into quarantine."""
         if entry.signal is not None:
-            self._quarantine(entry, entry.signal, found(Reason.SCHEMA, error.message), now_us)
+            self._quarantine(entry, entry.signal, found(Reason.SCHEMA, text(error.message)), now_us)
 
     def decided(self, entry: Entry) -> None:
         """The signal has become a decision, whatever its verdict: good, and no longer in quarantine if it was."""

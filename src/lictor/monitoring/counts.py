@@ -115,8 +115,7 @@ class Counts:
             self.waiting.difference_update([d.id for d in ruled])
         if any(result in _WAIT for _, _, result, _ in counted):
             self.waiting.update([d.id for d, key in zip(ruled, verdicts, strict=True) if key[2] in _WAIT])
-        for received_us, count in Counter([d.received_us for d in first]).items():
-            self.verdict_s.add((at_us - received_us) / 1e6, count)
+        self.verdict_s.extend([(at_us - d.received_us) / 1e6 for d in first])
 
     def _ended(self, finished: Sequence[Open], at_us: int) -> None:
         keys: list[Any] = []

@@ -16,7 +16,7 @@ from lictor.declarations.budgets import scope_of
 from lictor.declarations.declared import Declared
 from lictor.declarations.gates import ALLOW, Answer, Gate
 from lictor.declarations.kinds import Kind
-from lictor.declarations.plain import storable
+from lictor.declarations.plain import storable, text, told, wait_s
 from lictor.errors import Code, LictorError
 from lictor.records import Approval, Decision, Halt, Read, Reservation, Result, Ruling, Take, Verdict
 
@@ -40,25 +40,23 @@ class Ruled(NamedTuple):
     verdict: Verdict
 
 
-class Case:
+class Case(msgspec.Struct, eq=False):
     """One run of the gates over one decision: what has been said so far."""
 
-    __slots__ = ("approvals", "decision", "held", "priority", "reservations", "rulings", "takes", "until_us", "value")
+    decision: Decision
+    value: Any
+    approvals: Sequence[Approval]
+    rulings: list[Ruling] = []
+    reservations: list[Reservation] = []
+    takes: list[Take] = []
+    held: Ruling | None = None
+    until_us: int | None = None
+    priority: int | None = None
 
-    def __init__(self, decision: Decision, value: Any, approvals: Sequence[Approval]) -> None:
-        self.decision = decision
-        self.value = value
-        self.approvals = approvals
-        self.rulings: list[Ruling] = []
-        self.begin()
-
-    def begin(self) -> None:
-        """Before the first gate, and again after an amendment; earlier rulings stay as a record."""
-        self.reservations: list[Reservation] = []
-        self.takes: list[Take] = []
-        self.held: Ruling | None = None
-        self.until_us: int | None = None
-        self.priority: int | None = None
+    def begin_again(self) -> None:
+        """After an amendment; earlier rulings stay as a record."""
+        self.reservations, self.takes = [], []
+        self.held = self.until_us = self.priority = None
 
 
 class Gatekeeper:
@@ -69,7 +67,7 @@ class Gatekeeper:
         self._amend = amend
         #: With each gate what it rules when it allows and has read nothing.
         self._enforced = {
-            name: tuple((g, Ruling(g.name, "allow", g.version)) for g in gates if not g.shadow)
+            name: tuple((g, g.check, Ruling(g.name, "allow", g.version)) for g in gates if not g.shadow)
             for name, gates in app.gates.items()
         }
         self._shadow = {name: tuple(g for g in gates if g.shadow) for name, gates in app.gates.items()}
@@ -94,18 +92,23 @@ class Gatekeeper:
             case.rulings.append(refusal)
             return self._close(case, Result.REFUSED, refusal.code, now_us)
         denied = self._run(case, world, now_us, answers)
-        for _ in range(AMENDMENTS_MAX):
-            if denied is None or denied.result != "amend":
-                break
-            case.begin()
-            denied = self._run(case, world, now_us, answers)
         if denied is not None and denied.result == "amend":
-            denied = Ruling(
-                denied.gate, "deny", denied.version, Code.AMENDMENT_INVALID, {"amendments_max": AMENDMENTS_MAX}
-            )
-            case.rulings.append(denied)
-        self._run_shadows(case, world, now_us, answers)
+            denied = self._run_amended(case, world, now_us, answers)
+        if self._shadow[case.decision.kind]:
+            self._run_shadows(case, world, now_us, answers)
         return self._result(case, denied, now_us)
+
+    def _run_amended(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> Ruling | None:
+        """The gates again, after each amendment; a denial when they would amend for ever."""
+        for _ in range(AMENDMENTS_MAX):
+            case.begin_again()
+            denied = self._run(case, world, now_us, answers)
+            if denied is None or denied.result != "amend":
+                return denied
+        last = case.rulings[-1]
+        many = Ruling(last.gate, "deny", last.version, Code.AMENDMENT_INVALID, {"amendments_max": AMENDMENTS_MAX})
+        case.rulings.append(many)
+        return many
 
     def _result(self, case: Case, denied: Ruling | None, now_us: int) -> Ruled:
         if denied is not None:
@@ -195,12 +198,18 @@ class Gatekeeper:
         value, rulings = case.value, case.rulings
         snapshot = Snapshot(world, case.decision, value, now_us, answers)
         reads = snapshot.reads
-        for gate, allowed in self._enforced[case.decision.kind]:
-            answer = self._ask(gate, value, snapshot)
+        for gate, check, allowed in self._enforced[case.decision.kind]:
+            try:
+                answer = check(value, snapshot)
+            except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes
+                answer = _failed(gate, error)
+            if answer is ALLOW and not reads:  # nearly always
+                rulings.append(allowed)
+                continue
+            if type(answer) is not Answer:
+                answer = _no_answer(gate, answer)
             if answer.result == "allow" and answer.priority is None and not reads:
                 rulings.append(allowed)
-                if answer is ALLOW:
-                    continue
             else:
                 ruling = self._ruling(gate, answer, tuple(reads), case, now_us)
                 reads.clear()
@@ -214,21 +223,9 @@ class Gatekeeper:
                 case.priority = answer.priority
         return None
 
-    @staticmethod
-    def _ask(gate: Gate, value: Any, snapshot: Snapshot) -> Answer:
-        """Fail closed: whatever a gate does instead of answering is a denial with a code."""
-        try:
-            answer: object = gate.check(value, snapshot)
-        except ReadRefused as refused:
-            return Answer("deny", refused.refusal, refused.seen)
-        except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes
-            return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"{type(error).__name__}: {error}"})
-        if type(answer) is Answer:
-            return answer
-        return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"it returned {type(answer).__name__}"})
-
     def _ruling(self, gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case, now_us: int) -> Ruling:
-        result, code, seen = answer.result, answer.code, storable(answer.seen)
+        result, seen = answer.result, storable(answer.seen)
+        code = answer.code if answer.code is None else text(answer.code)
         if result == "amend":
             return self._amended(gate, answer, reads, case)
         if result == "hold":
@@ -237,7 +234,7 @@ class Gatekeeper:
             seen = {**(seen or {}), "class": answer.priority, "was": case.decision.priority}
         until_us = None
         if result == "defer":
-            until_us = now_us + int((answer.defer_s or 0.0) * 1e6)
+            until_us = now_us + int((wait_s(answer.defer_s) or 0.0) * 1e6)
             case.until_us = max(case.until_us or 0, until_us)
         return Ruling(gate.name, result, gate.version, code, seen, reads, gate.shadow, None, until_us)
 
@@ -246,20 +243,20 @@ class Gatekeeper:
             decision, value = self._amend[case.decision.kind](case.decision, answer.value)
             why_not = self._loosens(case, decision, value)
         except LictorError as error:
-            why_not = error.message
+            why_not = text(error.message)
         except Exception as error:  # noqa: BLE001 - `tightens` and `order_by` are user code; what fails closes
-            why_not = f"{type(error).__name__}: {error}"
+            why_not = told(error)
         if why_not is not None:
             invalid = {"gate": gate.name, "error": why_not}
             return Ruling(gate.name, "deny", gate.version, Code.AMENDMENT_INVALID, invalid, reads, gate.shadow)
         seen = storable(answer.seen)
         if decision.digest == case.decision.digest:
-            return Ruling(gate.name, "allow", gate.version, answer.code, seen, reads, gate.shadow)
+            return Ruling(gate.name, "allow", gate.version, text(answer.code), seen, reads, gate.shadow)
         before = case.decision.payload
         if not gate.shadow:
             case.decision, case.value = decision, value
-        told, after = answer.code, decision.payload
-        return Ruling(gate.name, "amend", gate.version, told, seen, reads, gate.shadow, after, before=before)
+        code, after = text(answer.code), decision.payload
+        return Ruling(gate.name, "amend", gate.version, code, seen, reads, gate.shadow, after, before=before)
 
     def _loosens(self, case: Case, decision: Decision, value: Any) -> str | None:
         """Why an amendment may not stand: it must be known to tighten."""
@@ -273,7 +270,7 @@ class Gatekeeper:
     @staticmethod
     def _held(gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
         """A hold, unless a person has answered it for exactly this content and this version of the gate (I13)."""
-        code, seen = answer.code, storable(answer.seen)
+        code, seen = text(answer.code), storable(answer.seen)
         for approval in reversed(case.approvals):
             if approval.gate != gate.name:
                 continue
@@ -306,17 +303,36 @@ class Gatekeeper:
             for take in answer.takes:
                 case.takes.append(Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count))
         except Exception as error:  # noqa: BLE001 - `per` is user code; what fails closes
-            seen = {"gate": gate.name, "error": f"{type(error).__name__}: {error}"}
+            seen = {"gate": gate.name, "error": told(error)}
             return Ruling(gate.name, "deny", gate.version, Code.GATE_FAILED, seen)
         return None
 
     def _run_shadows(self, case: Case, world: World, now_us: int, answers: dict[str, Any] | None) -> None:
         for gate in self._shadow[case.decision.kind]:
             snapshot = Snapshot(world, case.decision, case.value, now_us, answers)
-            answer = self._ask(gate, case.value, snapshot)
+            answer = _ask(gate, case.value, snapshot)
             until = case.until_us
             case.rulings.append(self._ruling(gate, answer, tuple(snapshot.reads), case, now_us))
             case.until_us = until
+
+
+def _ask(gate: Gate, value: Any, snapshot: Snapshot) -> Answer:
+    """Fail closed: whatever a gate does instead of answering is a denial with a code."""
+    try:
+        answer: object = gate.check(value, snapshot)
+    except Exception as error:  # noqa: BLE001 - a gate is user code; a check that fails closes
+        return _failed(gate, error)
+    return answer if type(answer) is Answer else _no_answer(gate, answer)
+
+
+def _failed(gate: Gate, error: Exception) -> Answer:
+    if isinstance(error, ReadRefused):
+        return Answer("deny", error.refusal, error.seen)
+    return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": told(error)})
+
+
+def _no_answer(gate: Gate, answer: object) -> Answer:
+    return Answer("deny", Code.GATE_FAILED, {"gate": gate.name, "error": f"it returned {type(answer).__name__}"})
 
 
 def replaced_priority(decision: Decision, priority: int) -> Decision:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Lookup
+from lictor.declarations.plain import told
 
 from .snapshot import LookupFailure
 
@@ -40,4 +41,4 @@ class Lookups:
         except TimeoutError:
             return LookupFailure(f"no answer within {timeout_s:.3g} s")
         except Exception as error:  # noqa: BLE001 - user code; gates that read it fail closed
-            return LookupFailure(f"{type(error).__name__}: {error}")
+            return LookupFailure(told(error))

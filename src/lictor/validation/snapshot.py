@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from lictor.declarations.budgets import Balance, scope_of
+from lictor.declarations.feedback import subject_of
 from lictor.declarations.gates import Adjustable, Lookup, Readable, Reference
+from lictor.declarations.plain import text
 from lictor.errors import Code, LictorError
 from lictor.records import Adjustment, Amount, Decision, Read
 
@@ -68,20 +72,15 @@ class World(Protocol):
         ...
 
 
-class Snapshot:
+class Snapshot(msgspec.Struct, eq=False):
     """The view of one decision on the world; see `lictor.declarations.gates.Snapshot` for what each member means."""
 
-    __slots__ = ("_answers", "_world", "decision", "now_us", "reads", "value")
-
-    def __init__(
-        self, world: World, decision: Decision, value: Any, now_us: int, answers: dict[str, Any] | None
-    ) -> None:
-        self._world = world
-        self._answers = answers
-        self.decision = decision
-        self.value = value
-        self.now_us = now_us
-        self.reads: list[Read] = []
+    _world: World
+    decision: Decision
+    value: Any
+    now_us: int
+    _answers: dict[str, Any] | None
+    reads: list[Read] = []
 
     def __getitem__(self, item: Readable[Any]) -> Any:
         if isinstance(item, Reference):
@@ -105,7 +104,7 @@ class Snapshot:
         return loaded.value
 
     def _adjustment(self, item: Adjustable) -> float:
-        subject = subject_of(item, self.decision)
+        subject = subject_of(item.per, self.decision)
         found = self._world.adjustments.get((item.name, subject))
         value = item.default if found is None else found.value
         self.reads.append(Read(item.name, subject, value))
@@ -125,14 +124,14 @@ class Snapshot:
         scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
         sums = self._world.balances.get((balance.name, scope))
         left: Amount = balance.limit_for(scope) if sums is None else sums.room(sums.window(self.now_us))
-        self.reads.append(Read(f"{balance.name}.left", scope, keep(left)))
+        self.reads.append(Read(f"{balance.name}.left", text(scope), keep(left)))
         return left
 
     def used(self, balance: Balance, scope: str | None = None) -> Amount:
         scope = scope if scope is not None else scope_of(balance.per, self.decision, self.value)
         sums = self._world.balances.get((balance.name, scope))
         used: Amount = 0 if sums is None else sums.limit - sums.room(sums.window(self.now_us))
-        self.reads.append(Read(f"{balance.name}.used", scope, keep(used)))
+        self.reads.append(Read(f"{balance.name}.used", text(scope), keep(used)))
         return used
 
     def score(self, name: str = "quality") -> float:
@@ -167,8 +166,3 @@ class LookupFailure:
 
     def __init__(self, why: str) -> None:
         self.why = why
-
-
-def subject_of(item: Adjustable, decision: Decision) -> str:
-    """Whom an adjustable's value is about, for this decision."""
-    return "all" if item.per == "all" else str(getattr(decision, item.per))

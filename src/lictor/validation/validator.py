@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lictor.declarations.declared import Declared
+from lictor.declarations.plain import told
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
 from lictor.journal.open import Open
@@ -121,7 +122,7 @@ class Validator:
                 try:
                     limit = declared.limit_for(reservation.scope)
                 except Exception as error:  # noqa: BLE001 - a limit may be user code; what fails closes
-                    seen = {"budget": reservation.budget, "error": f"{type(error).__name__}: {error}"}
+                    seen = {"budget": reservation.budget, "error": told(error)}
                     self.refuse(entry, Code.GATE_FAILED, seen)
                     return []
                 self._limited.add(scope)
