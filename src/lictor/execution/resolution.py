@@ -103,6 +103,7 @@ class Resolution:
         elif event == "pend":
             next_us = at_us + int((news.wait_s or effector.poll_after_s) * 1e6)
             act(work, ordinal, _PEND, ref=news.value, next_us=next_us, settled=settled)
+            self.refs[news.value] = (work, ordinal)  # a report may come in this very turn
             for early in self.hearing.early(news.value):
                 self.hearing.changed(early, changed=self.report(work, ordinal, early.report, at_us))
         elif event == "fail" or (event == "retry" and news.late):
