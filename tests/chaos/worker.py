@@ -62,17 +62,21 @@ class WorldClient:
         return report(f"ask-{call.key}-{call.attempt}-{result}", final=True, result=result)
 
 
+@dataclass(frozen=True)
+class Move:
+    """Move an amount, in one of four ways."""
+
+    account: str
+    amount: int
+    how: str
+
+
 def build(world: WorldClient) -> App:
     """The App under test."""
     app = App("chaos")
     cash = app.balance("cash", LIMIT, per="tenant")
 
-    @app.decision(order_by="account", expires_in_s=30)
-    @dataclass(frozen=True)
-    class Move:
-        account: str
-        amount: int
-        how: str
+    app.decision(order_by="account", expires_in_s=30)(Move)
 
     @app.gate(Move, family="rules")
     def small(move: Move, _state: Snapshot) -> Answer:
@@ -117,18 +121,17 @@ def build(world: WorldClient) -> App:
     return app
 
 
-def content(app: App, number: int) -> Any:
+def content(number: int) -> Move:
     """The decision of a number: the same in every incarnation, as a caller that repeats itself would make it."""
     chance = random.Random(f"content:{number}")
-    move = app.kinds["Move"].type
     how = chance.choices(["pay", "note", "post", "pair"], [5, 3, 1, 1])[0]
-    return move(f"a-{chance.randrange(40)}", chance.randrange(1, 1000), how)
+    return Move(f"a-{chance.randrange(40)}", chance.randrange(1, 1000), how)
 
 
-async def submit(node: Node, app: App, number: int) -> None:
+async def submit(node: Node, number: int) -> None:
     """Submit one and print what is acknowledged, when it is."""
     key = f"k-{number}"
-    handle = await node.submit(content(app, number), tenant=f"t-{number % 3}", source="load", key=key)
+    handle = await node.submit(content(number), tenant=f"t-{number % 3}", source="load", key=key)
     verdict = handle.verdict
     if verdict.code == Code.OVERLOADED:
         return
@@ -138,16 +141,16 @@ async def submit(node: Node, app: App, number: int) -> None:
         print("outcome", key, handle.id, outcome.result, flush=True)
 
 
-async def load(node: Node, app: App, first: int, width: int) -> None:
+async def load(node: Node, first: int, width: int) -> None:
     """`width` callers, each submitting the next number; now and then one that was submitted before."""
     numbers = iter(range(first, 1 << 60))
     again = random.Random(first)
 
     async def caller() -> None:
         for number in numbers:
-            await submit(node, app, number)
+            await submit(node, number)
             if first and again.random() < 0.1:
-                await submit(node, app, again.randrange(first))
+                await submit(node, again.randrange(first))
 
     await asyncio.gather(*(caller() for _ in range(width)))
 
@@ -184,7 +187,7 @@ async def main() -> None:
         if options.drain:
             await drain(node)
         else:
-            await load(node, app, options.first, options.width)
+            await load(node, options.first, options.width)
 
 
 if __name__ == "__main__":
