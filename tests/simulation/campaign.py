@@ -20,7 +20,7 @@ from lictor.testing.swarm import Swarm
 #: Seeds that one process runs before it reports.
 CHUNK = 50
 #: Every so many seeds is also run on a real SQLite file.
-SQLITE_EVERY = 20
+SQLITE_EVERY = 40
 
 Cell = tuple[str, str]
 

@@ -93,6 +93,8 @@ class Executor:
             self.tokens.start_empty()
         for found in sorted(state.open.values(), key=lambda o: (not o.started, o.place)):
             recovered(self, self.resolution, found, at_us)
+        for work in self.work.values():
+            self.resolution.spent(work)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
         """Plan a decision that is admitted, and start it in the admitting transaction if nothing is before it.

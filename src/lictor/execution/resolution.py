@@ -153,6 +153,13 @@ class Resolution:
         self._extra[root] = self._extra.get(root, 0) + 1
         return None
 
+    def spent(self, work: Work) -> None:
+        """Extra attempts of an earlier incarnation stay spent, so that crashes do not multiply them (I17)."""
+        extra = sum(max(0, action.attempts - 1) for action in work.open.actions)
+        if extra:
+            root = self._root(work)
+            self._extra[root] = self._extra.get(root, 0) + extra
+
     def _root(self, work: Work) -> int:
         decision = work.open.decision
         while decision.parent is not None and (parent := self._executor.work.get(decision.parent)) is not None:

@@ -7,6 +7,7 @@ JSON would turn a float that is not finite into null without a word, and Decimal
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -37,6 +38,9 @@ def _short(number: int) -> str:
     return str(number) if bits < _BITS_SHOWN_MAX else f"an integer of {bits} bits"
 
 
+_info = lru_cache(maxsize=1_000)(msgspec.inspect.type_info)
+
+
 class Numbers:
     """Checks the numbers of one kind. A flat type is read field by field, anything else in full."""
 
@@ -45,7 +49,7 @@ class Numbers:
         self._flat = True
         self._numeric: list[str] = []
         self._decimal: list[str] = []
-        info = msgspec.inspect.type_info(type_)
+        info = _info(type_)
         if not isinstance(info, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
             self._flat = False
             return

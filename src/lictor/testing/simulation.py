@@ -54,6 +54,8 @@ DRIFT_MAX = 1e-3
 STOP_S_MAX = 25.0
 PAUSE_S_MEAN = 10.0
 PAUSED_S_MAX = 20.0
+#: Microseconds that two honest reckonings of the same moment may be apart.
+ROUNDING_US = 2
 #: How often a report is sent for an order that nobody knows.
 SENDS_MAX = 60
 SETTINGS = Settings(tune_collector=False)
@@ -304,7 +306,7 @@ class Simulation:
     def _honest_us(self) -> int:
         """Time as DESIGN section 4 wants it: by the monotonic clock since the start, from the last recorded time on."""
         wall_us, monotonic = self._started
-        return wall_us + round((self.clock.monotonic() - monotonic) * 1e6)
+        return wall_us + int((self.clock.monotonic() - monotonic) * 1e6) - ROUNDING_US
 
     def _set_clock(self) -> None:
         if self.faults.strikes("clock drift", "clock"):
