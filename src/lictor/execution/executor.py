@@ -137,18 +137,19 @@ class Executor:
         if len(plan.actions) != 1 or self.draining:
             return False
         lane = self.lanes[plan.actions[0].effector]
-        if not lane.free or lane.ahead(decision.priority):
+        if not lane.open(decision.depth) or lane.ahead(decision.priority):
             return False
         if takes and not self.tokens.take(takes):
             return False
-        lane.free -= 1
+        lane.take(decision.depth)
         return True
 
     def not_started(self, entry: Entry) -> None:
         """The journal did not admit it after all."""
         if entry.plan is None or entry.verdict is None:
             return
-        self.lanes[entry.plan.actions[0].effector].free += 1
+        depth = entry.decision.depth if entry.decision is not None else 0
+        self.lanes[entry.plan.actions[0].effector].give(depth)
         self.tokens.give_back(entry.verdict.takes)
 
     def admitted(self, found: Open, *, started: bool) -> None:
@@ -183,8 +184,8 @@ class Executor:
             if ordinals and name not in work.queued:
                 work.queued.add(name)
                 lane = self.lanes[name]
-                lane.ready.push(work, priority, decision.tenant, decision.deadline_us)
-                if lane.free:
+                lane.push(work, priority)
+                if lane.open(decision.depth):
                     self.wake()
 
     def starts(self, at_us: int) -> Start | None:
@@ -196,10 +197,8 @@ class Executor:
         for name, lane in self.lanes.items():
             if state is not None and state.halts and stopped(state, f"effector:{name}"):
                 continue  # its queue stays as it is until the halt is lifted
-            while lane.free and lane.ready.size:
-                work = lane.ready.pop()
-                if work is not None:
-                    self._pick(work, name, lane, items)
+            while (work := lane.pop()) is not None:
+                self._pick(work, name, lane, items)
         if not items:
             return None
         fence = self._state.next_fence() if self._state else 0
@@ -222,7 +221,7 @@ class Executor:
             return
         work.paid = False
         items.setdefault(work.open.decision.id, []).append(ordinals.popleft())
-        lane.free -= 1
+        lane.take(work.open.decision.depth)
         if ordinals:
             self.queue(work)
 
@@ -236,7 +235,7 @@ class Executor:
                 continue
             plan = work.open.plan
             for ordinal in item.ordinals if plan else ():
-                self.lanes[plan.actions[ordinal].effector].free += 1  # type: ignore[union-attr]
+                self.lanes[plan.actions[ordinal].effector].give(work.open.decision.depth)  # type: ignore[union-attr]
                 work.make_ready(ordinal)
             if not self.halted(work):
                 self.touch(work)  # the next turn expires or cancels it
