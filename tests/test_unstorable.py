@@ -86,19 +86,17 @@ def odd(said: Any) -> App:
     cash = app.balance("cash", limit=100)
     app.decision(expires_in_s=60)(Ask)
 
+    says = {
+        "deny": lambda: deny("NO", words=said, more={"deep": [said]}),
+        "code": lambda: deny(str(said).upper() or "NONE", words=said),
+        "raise": lambda: _raise(said),
+        "hold": lambda: hold("ASK", words=said),
+        "reserve": lambda: allow(cash.reserve(1 << 70)),
+    }
+
     @app.gate(Ask)
     def gate(ask, _state):
-        if ask.what == "deny":
-            return deny("NO", words=said, more={"deep": [said]})
-        if ask.what == "code":
-            return deny(str(said).upper() or "NONE", words=said)
-        if ask.what == "raise":
-            raise ValueError(said)
-        if ask.what == "hold":
-            return hold("ASK", words=said)
-        if ask.what == "reserve":
-            return allow(cash.reserve(1 << 70))
-        return allow()
+        return says.get(ask.what, allow)()
 
     @app.effector(idempotent=False, timeout_s=5, poll_after_s=0.001)
     async def act(call: Call, what: str, extra: Any) -> Any:
@@ -140,6 +138,10 @@ def test_no_answer_of_user_code_stops_the_node(tmp_path_factory, said):
             assert node.failure is None
 
     asyncio.run(main())
+
+
+def _raise(said: Any) -> Any:
+    raise ValueError(said)
 
 
 def safe_to_write(said: Any) -> Any:

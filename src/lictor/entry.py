@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
+import msgspec
+
 from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Ruling, Signal, Verdict
 
+#: Read once: on CPython 3.11 reading a member of an enumeration costs as much as a call.
+_REFUSED, _SHED = Result.REFUSED, Result.SHED
 
-class Handle:
+
+class Handle(msgspec.Struct, eq=False):
     """What a submitter holds. `verdict` is the one in force: a held decision's changes when a person has answered."""
 
-    __slots__ = ("_error", "_result", "_waiters", "decision", "duplicate", "id", "verdict")
-
-    def __init__(
-        self, id_: int | None, decision: Decision | None, verdict: Verdict, *, duplicate: bool = False
-    ) -> None:
-        self.id = id_
-        self.decision = decision
-        self.verdict = verdict
-        #: The same key and content was submitted before; this is the original answer (I10).
-        self.duplicate = duplicate
-        self._result: Outcome | None = None
-        self._error: Exception | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+    id: int | None
+    decision: Decision | None
+    verdict: Verdict
+    #: The same key and content was submitted before; this is the original answer (I10).
+    duplicate: bool = False
+    _result: Outcome | None = None
+    _error: Exception | None = None
+    _waiters: list[asyncio.Future[None]] = []
 
     @property
     def admitted(self) -> bool:
@@ -33,7 +33,8 @@ class Handle:
     @property
     def done(self) -> bool:
         """Whether there is nothing more to come: it has its outcome, or never was or will be admitted."""
-        return self._result is not None or self.verdict.result in {"refused", "shed"}
+        result = self.verdict.result
+        return self._result is not None or result is _REFUSED or result is _SHED
 
     async def outcome(self) -> Outcome | None:
         """Wait for the one outcome; None where the decision was refused or shed, so that there is none to come.
@@ -76,41 +77,24 @@ class Replay(NamedTuple):
     corrected: bool
 
 
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """One signal being decided on, in this turn or a later one."""
 
-    __slots__ = (
-        "answers",
-        "approvals",
-        "decision",
-        "fault",
-        "future",
-        "handle",
-        "lease",
-        "plan",
-        "received_us",
-        "replay",
-        "signal",
-        "value",
-        "verdict",
-    )
-
-    def __init__(self, signal: Signal | None, future: asyncio.Future[Handle] | None, received_us: int = 0) -> None:
-        self.signal = signal
-        self.future = future
-        #: When it was offered: what it waits from then on counts for its deadline.
-        self.received_us = received_us
-        self.handle: Handle | None = None
-        #: Why nothing better than this signal could be read, as a reason and a detail.
-        self.fault: tuple[str, str] | None = None
-        self.replay: Replay | None = None
-        self.decision: Decision | None = None
-        self.value: Any = None
-        self.answers: dict[str, Any] | None = None
-        self.approvals: tuple[Approval, ...] = ()
-        self.verdict: Verdict | None = None
-        self.plan: Plan | None = None
-        self.lease: Lease | None = None
+    signal: Signal | None
+    future: asyncio.Future[Handle] | None
+    #: When it was offered: what it waits from then on counts for its deadline.
+    received_us: int = 0
+    handle: Handle | None = None
+    #: Why nothing better than this signal could be read, as a reason and a detail.
+    fault: tuple[str, str] | None = None
+    replay: Replay | None = None
+    decision: Decision | None = None
+    value: Any = None
+    answers: dict[str, Any] | None = None
+    approvals: tuple[Approval, ...] = ()
+    verdict: Verdict | None = None
+    plan: Plan | None = None
+    lease: Lease | None = None
 
     def answer(self, handle: Handle) -> None:
         """Give the submitter its handle."""
@@ -142,16 +126,20 @@ class Handles:
         if entry.signal is None:
             self._ruled_again(decision, verdict)
             return
-        handle = Handle(decision, entry.decision, verdict, duplicate=duplicate)
+        handle = Handle(decision, entry.decision, verdict, duplicate)
         if outcome is not None:
             handle.closed(outcome)
         elif decision is not None and not handle.done:
-            self._of.setdefault(decision, []).append(handle)
+            others = self._of.get(decision)
+            if others is None:
+                self._of[decision] = [handle]
+            else:
+                others.append(handle)
         entry.answer(handle)
 
     def _ruled_again(self, decision: int | None, verdict: Verdict) -> None:
         """A held or deferred decision has a new verdict."""
-        refused = verdict.result is Result.REFUSED
+        refused = verdict.result is _REFUSED
         for handle in self._of.get(decision or 0, ()):
             handle.verdict = verdict
             if refused:

@@ -118,6 +118,11 @@ def check_amount(amount: object, what: str) -> None:
         raise ValueError(f"{what}: {amount!s:.40} is not an amount; beyond 64 bits give a Decimal")
 
 
+def kept_amount(amount: Amount) -> Amount:
+    """The same amount as records keep it: a sum of integers that has grown beyond 64 bits is a Decimal."""
+    return amount if isinstance(amount, Decimal) or abs(amount) <= INTEGER_MAX else Decimal(amount)
+
+
 def check_rate(name: str, per_s: float | None, per_minute: float | None, per_hour: float | None) -> float:
     """Tokens a second from whichever unit was given.
 

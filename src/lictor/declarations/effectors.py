@@ -54,46 +54,21 @@ def pending(ref: str, *, poll_after_s: float) -> Any:
     return Pending(ref, poll_after_s)
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """What an effector is handed: the identity of the attempt, and how to settle what was truly used."""
 
-    __slots__ = (
-        "_key",
-        "_key_of",
-        "attempt",
-        "deadline_us",
-        "decision",
-        "fence",
-        "ordinal",
-        "ref",
-        "settled",
-        "source",
-        "tenant",
-    )
-
-    def __init__(
-        self,
-        decision: int,
-        ordinal: int,
-        attempt: int,
-        fence: int,
-        tenant: str,
-        source: str,
-        deadline_us: int,
-        key_of: Callable[[int, int], str],
-    ) -> None:
-        self.decision = decision
-        self.ordinal = ordinal
-        self.attempt = attempt
-        self.fence = fence
-        self.tenant = tenant
-        self.source = source
-        self.deadline_us = deadline_us
-        self._key: str | None = None
-        self._key_of = key_of
-        #: For reconcile and cancel: the world's name for a pending action.
-        self.ref: str | None = None
-        self.settled: list[tuple[Balance, str | None, Amount]] = []
+    decision: int
+    ordinal: int
+    attempt: int
+    fence: int
+    tenant: str
+    source: str
+    deadline_us: int
+    _key_of: Callable[[int, int], str]
+    #: For reconcile and cancel: the world's name for a pending action.
+    ref: str | None = None
+    settled: list[tuple[Balance, str | None, Amount]] = []
+    _key: str | None = None
 
     @property
     def key(self) -> str:

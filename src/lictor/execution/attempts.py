@@ -12,6 +12,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from lictor.declarations.budgets import Balance
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
 from lictor.declarations.plain import storable, text, told, wait_s
@@ -65,31 +67,19 @@ class NotBegun(Exception):
     """A call that stood in its lane was not made after all."""
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One running call: to perform an action, or to ask the world about one (`reconcile`, `cancel`, `undo`)."""
 
-    __slots__ = ("call", "done", "effector", "fence", "ordinal", "started", "task", "told", "what", "work")
-
-    def __init__(
-        self,
-        work: Work,
-        ordinal: int,
-        fence: int,
-        effector: Effector[..., Any],
-        call: Call,
-        started: float,
-        what: str = "perform",
-    ) -> None:
-        self.what = what
-        self.work = work
-        self.ordinal = ordinal
-        self.fence = fence
-        self.effector = effector
-        self.call = call
-        self.started = started
-        self.task: asyncio.Task[None] | None = None
-        self.told = False
-        self.done = False
+    work: Work
+    ordinal: int
+    fence: int
+    effector: Effector[..., Any]
+    call: Call
+    started: float
+    what: str = "perform"
+    task: asyncio.Task[None] | None = None
+    told: bool = False
+    done: bool = False
 
 
 class Attempts:
@@ -126,7 +116,7 @@ class Attempts:
         """The call context of an action's attempt."""
         found = work.open
         decision, action = found.decision, found.actions[ordinal]
-        call = Call(
+        return Call(
             decision.id,
             ordinal,
             action.attempts,
@@ -135,9 +125,8 @@ class Attempts:
             decision.source,
             decision.deadline_us,
             action_key,
+            action.ref,
         )
-        call.ref = action.ref
-        return call
 
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector

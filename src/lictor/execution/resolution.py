@@ -50,6 +50,8 @@ _REPORTED = {
     "expired": _EXPIRE,
     "absent": _ABSENT,
 }
+#: What attempts tell of themselves.
+_OF_CALLS = frozenset({"succeed", "pend", "fail", "retry", "unknown", "give_back"})
 _UNKNOWN = frozenset({_IN_DOUBT, _PENDING})
 #: Where an action is that the world may know of.
 _REPORTABLE = _UNKNOWN | {_STARTED, _BACKING_OFF}
@@ -72,6 +74,12 @@ class Resolution:
     def take(self, news: News, at_us: int) -> None:
         """Turn one piece of news into events of its action."""
         work, ordinal, event = news.work, news.ordinal, news.event
+        if event in _OF_CALLS:
+            state, fence = work.state(ordinal), work.open.actions[ordinal].fence
+            # I9: what a superseded attempt tells, or one whose action has ended, changes nothing.
+            if news.fence == fence and (state == _STARTED or (news.late and state == _IN_DOUBT)):
+                self._came_back(work, ordinal, news, at_us)
+            return
         if event == "violated":
             raise InvariantViolation(news.code or "", news.detail or "")
         state = work.state(ordinal)
@@ -86,14 +94,12 @@ class Resolution:
                 self._ask_later(work, ordinal, at_us)  # it was no final one, or known
         elif event == "no_answer":
             self._no_answer(work, ordinal, news, at_us)
-        elif state == _STARTED or (news.late and state == _IN_DOUBT):
-            self._came_back(work, ordinal, news, at_us)
 
     def _came_back(self, work: Work, ordinal: int, news: News, at_us: int) -> None:
         """An attempt has ended, or a call that had timed out has returned after all."""
         effector = self.effector(work, ordinal)
         act, event = self._executor.act, news.event
-        settled = self._executor.amounts.of_call(work, news.settled, at_us)
+        settled = self._executor.amounts.of_call(work, news.settled, at_us) if news.settled else ()
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
             lane = self._executor.lanes[effector.name]
             lane.breaker.note(failed=event in {"retry", "unknown"})
@@ -350,6 +356,8 @@ class Resolution:
     def forget(self, work: Work) -> None:
         """A decision is closed."""
         self._extra.pop(work.open.decision.id, None)
+        if not self.refs:
+            return
         for action in work.open.actions:
             if action.ref is not None:
                 self.refs.pop(action.ref, None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import msgspec
+
 from lictor.errors import Code
 from lictor.journal.open import Open
 from lictor.journal.port import Act
@@ -15,6 +17,7 @@ from lictor.lifecycle import ACTION_TERMINAL, ActionState, act
 from lictor.records import Take
 
 #: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
+_STARTED = ActionState.STARTED.value
 _WAITING = ActionState.WAITING.value
 _SUCCEEDED = ActionState.SUCCEEDED.value
 _COMPENSATED = ActionState.COMPENSATED.value
@@ -27,77 +30,65 @@ _FOLLOWS = frozenset({Code.DEPENDENCY_FAILED, Code.COMPENSATION_FAILED})
 _NONE: frozenset[Any] = frozenset()
 
 
-class Work:
+class Work(msgspec.Struct, eq=False):
     """One open decision in execution."""
 
-    __slots__ = (
-        "acts",
-        "asking",
-        "concluded",
-        "cut_off",
-        "effector",
-        "failure",
-        "finished",
-        "key",
-        "open",
-        "paid",
-        "queued",
-        "ready",
-        "running",
-        "short",
-        "states",
-        "succeeded",
-        "takes",
-        "total",
-        "turn",
-        "undo_tries",
-        "undoing",
-        "unmet",
-        "urgency",
-        "waits",
-    )
+    open: Open
+    total: int = 0
+    takes: tuple[Take, ...] = ()
+    #: Its order key's lane, while it is in one.
+    key: tuple[str, str] | None = None
+    #: Those who run in the same turn of the order key.
+    turn: list[Work] = []
+    #: The class that it is queued in.
+    urgency: int = 0
+    #: Its tokens have been taken for its next start; or it waits for them.
+    paid: bool = False
+    short: bool = False
+    #: Events of this turn, not yet given to the journal.
+    acts: list[Act] = []
+    #: Where those events have brought their actions.
+    states: dict[int, str] = {}
+    ready: dict[str, deque[int]] = {}
+    #: Effectors in whose queue it stands.
+    queued: set[str] = set()
+    running: int = 0
+    succeeded: int = 0
+    finished: int = 0
+    failure: tuple[str, str | None, str | None] | None = None
+    concluded: bool = False
+    #: Actions that are still to be undone, the latest last; None while nothing is undone.
+    undoing: list[int] | None = None
+    undo_tries: int = 0
+    #: Questions to the world that are on their way: (ordinal, what).
+    asking: set[tuple[int, str]] = set()
+    #: Questions that raised, of which attempt: told once each.
+    raised: set[tuple[int, str, int]] = set()
+    #: Actions that a crash cut off; repeating them is no extra work.
+    cut_off: set[int] = set()
+    unmet: dict[int, int] = {}
+    waits: dict[int, list[int]] = {}
+    #: The effector of its one action; None where there are more.
+    effector: str | None = None
 
-    def __init__(self, found: Open) -> None:
+    def __post_init__(self) -> None:
+        """Take up where the journal's state stands."""
+        found = self.open
         plan = found.plan
         if plan is None:
             raise TypeError("only admitted decisions are executed")
-        self.open = found
         self.total = len(plan.actions)
-        self.takes: tuple[Take, ...] = found.verdict.takes
-        #: Its order key's lane, while it is in one.
-        self.key: tuple[str, str] | None = None
-        #: Those who run in the same turn of the order key.
-        self.turn: list[Work] = []
-        #: The class that it is queued in.
+        self.takes = found.verdict.takes
         self.urgency = found.decision.priority
-        #: Its tokens have been taken for its next start; or it waits for them.
-        self.paid = self.short = False
-        #: Events of this turn, not yet given to the journal.
-        self.acts: list[Act] = []
-        #: Where those events have brought their actions.
-        self.states: dict[int, str] = {}
-        self.ready: dict[str, deque[int]] = {}
-        #: Effectors in whose queue it stands.
-        self.queued: set[str] = set()
-        self.running = 0
-        self.succeeded = 0
-        self.finished = 0
-        self.failure: tuple[str, str | None, str | None] | None = None
-        self.concluded = False
-        #: Actions that are still to be undone, the latest last; None while nothing is undone.
-        self.undoing: list[int] | None = None
-        self.undo_tries = 0
-        #: Questions to the world that are on their way: (ordinal, what).
-        self.asking: frozenset[tuple[int, str]] = _NONE
-        #: Actions that a crash cut off; repeating them is no extra work.
-        self.cut_off: frozenset[int] = _NONE
-        self.unmet: dict[int, int] = {}
-        self.waits: dict[int, list[int]] = {}
-        self._read(plan.actions[0].effector if self.total == 1 else None)
+        if self.total > 1:
+            self._read(None)
+            return
+        self.effector = only = plan.actions[0].effector
+        if found.actions[0].state != _STARTED:
+            self._read(only)
 
     def _read(self, only: str | None) -> None:
         """Take up where the journal's state stands."""
-        self.effector = only
         actions = self.open.actions
         if only is not None:
             if actions[0].state == _WAITING:
@@ -156,9 +147,10 @@ class Work:
         Raises:
             LifecycleError: the table does not list it.
         """
-        to = act(self.state(news.ordinal), news.event).to
+        ordinal = news.ordinal
+        to = act(self.states.get(ordinal) or self.open.actions[ordinal].state, news.event).to
         self.acts.append(news)
-        self.states[news.ordinal] = to
+        self.states[ordinal] = to
         return to
 
     def take_acts(self) -> tuple[Act, ...]:

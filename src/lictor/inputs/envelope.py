@@ -20,33 +20,22 @@ EXPECTS_BYTES_MAX = 16 << 10
 EXPIRES_S_MAX = 10 * 366 * 86_400.0
 
 _TIME_MAX = 1 << 62
-_NONE_RARE = (None,) * 10
+_fields = msgspec.structs.astuple
+#: What signals nearly always say of the fields from `not_before_us` on.
+_NONE = [None] * (len(Signal.__struct_fields__) - Signal.__struct_fields__.index("not_before_us"))
 _LOWEST = max(Priority)
 
 
 def fault(signal: Signal) -> str | None:
     """What makes no sense, or None."""
-    if not (_named(signal.source) and _named(signal.tenant) and _named(signal.kind)):
+    source, kind, payload, _, version, key, tenant, priority, deadline_us, expires_s, *rest = _fields(signal)
+    if not (_named(source) and _named(tenant) and _named(kind)):
         return f"source, tenant and kind are text of 1 to {NAME_MAX} characters"
-    key = signal.key
     if key is not None and not (type(key) is str and 0 < len(key) <= KEY_MAX and _storable(key)):
         return f"a key is text of 1 to {KEY_MAX} characters"
-    expires_s = signal.expires_in_s
     if expires_s is not None and not (_number(expires_s) and 0 < expires_s <= EXPIRES_S_MAX):
         return f"expires_in_s={expires_s!r}: above 0 and at most {EXPIRES_S_MAX:.0f}"
-    rare = (
-        signal.deadline_us,
-        signal.not_before_us,
-        signal.parent,
-        signal.supersedes,
-        signal.sent_us,
-        signal.version,
-        signal.priority,
-        signal.confidence,
-        signal.position,
-        signal.expects,
-    )
-    if rare == _NONE_RARE and (signal.payload is None or type(signal.payload) is bytes):
+    if rest == _NONE and version is priority is deadline_us is None and (payload is None or type(payload) is bytes):
         return None
     return _rare_fault(signal)
 

@@ -71,10 +71,12 @@ def _depth(bare: bytes) -> int:
 def _keys(content: Any) -> int:
     """Keys of all objects in the content, which a decoder has made unique."""
     if type(content) is dict:
+        if _NESTS.isdisjoint(map(type, content.values())):
+            return len(content)
         return len(content) + sum(_keys(item) for item in content.values() if type(item) in _NESTS)
     if type(content) is list:
         return sum(_keys(item) for item in content if type(item) in _NESTS)
     return 0
 
 
-_NESTS = (dict, list)
+_NESTS = frozenset({dict, list})

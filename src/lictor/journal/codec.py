@@ -12,11 +12,16 @@ from hashlib import sha256
 import msgspec
 
 from lictor.errors import JournalDamagedError
+from lictor.records import Decision, Outcome
 
 from . import port
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _replace = msgspec.structs.replace
+_fields = msgspec.structs.astuple
+#: Where in a decision its payload stands, and in an outcome its value.
+_PAYLOAD_AT = Decision.__struct_fields__.index("payload")
+_VALUE_AT = Outcome.__struct_fields__.index("value")
 
 #: event name <-> verb type; names are stored, so they never change. `resume` is the `Admit` of a held or deferred
 #: decision.
@@ -54,32 +59,13 @@ def encode(verb: port.Verb) -> tuple[bytes, bytes]:
     kind = type(verb)
     if kind is port.Admit:
         d = verb.decision  # type: ignore[attr-defined]
-        bare = (
-            d.id,
-            d.kind,
-            d.version,
-            d.tenant,
-            d.source,
-            d.key,
-            d.digest,
-            b"",
-            d.received_us,
-            d.deadline_us,
-            d.priority,
-            d.order_key,
-            d.not_before_us,
-            d.confidence,
-            d.expects,
-            d.parent,
-            d.depth,
-            d.supersedes,
-            d.amended_from,
-            d.submitted_digest,
-        )
+        fields = _fields(d)
+        bare = (*fields[:_PAYLOAD_AT], b"", *fields[_PAYLOAD_AT + 1 :])
         return _encode((bare, verb.verdict, verb.plan, verb.lease)), d.payload  # type: ignore[attr-defined]
     if kind is port.Close and verb.outcome.value is not None:  # type: ignore[attr-defined]
         o = verb.outcome  # type: ignore[attr-defined]
-        outcome = (o.decision, o.result, o.at_us, o.code, None, o.settled, o.attempts, o.started_us, o.detail)
+        fields = _fields(o)
+        outcome = (*fields[:_VALUE_AT], None, *fields[_VALUE_AT + 1 :])
         body = _encode((verb.decision, verb.event, outcome, verb.acts))  # type: ignore[attr-defined]
         return body, _encode(o.value)
     if kind is port.Refer:

@@ -98,6 +98,8 @@ class Open(msgspec.Struct, eq=False, gc=False):
 
     def attempts(self) -> int:
         """Attempts of all its actions."""
+        if len(self.actions) == 1:
+            return self.actions[0].attempts
         return sum(action.attempts for action in self.actions)
 
     def used(self) -> dict[tuple[str, str], Amount]:

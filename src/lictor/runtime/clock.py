@@ -38,8 +38,7 @@ class SystemClock(Clock):
 
     __slots__ = ()
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
 
     def wall_us(self) -> int:
         return time.time_ns() // 1000
@@ -58,10 +57,12 @@ class SteadyClock:
     before an earlier one (I16). `start` clamps it to the last recorded time, as after a restart DESIGN section 4 asks.
     """
 
-    __slots__ = ("_ahead_us", "_clock")
+    __slots__ = ("_ahead_us", "_clock", "monotonic")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        #: Read for every attempt, so no call of our own stands in between.
+        self.monotonic = clock.monotonic
         self.start(0)
 
     @property
@@ -74,11 +75,8 @@ class SteadyClock:
         now_us = max(self._clock.wall_us(), recorded_us)
         self._ahead_us = now_us - int(self._clock.monotonic() * 1e6)
 
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
     def wall_us(self) -> int:
-        return self._ahead_us + int(self._clock.monotonic() * 1e6)
+        return self._ahead_us + int(self.monotonic() * 1e6)
 
     async def sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
