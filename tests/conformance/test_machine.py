@@ -151,6 +151,8 @@ class Lifecycle(RuleBasedStateMachine):
         assert answer.ok == listed
         if listed:
             model.actions[ordinal] = ACTION[model.actions[ordinal], event].to
+            if event == "doubt" and model.state == "admitted":
+                model.step("start")  # after a restore it may have begun without a trace
 
     @precondition(lambda self: self.models)
     @rule(data=st.data())

@@ -23,6 +23,8 @@ from .queries import QUERIES
 
 SEGMENT_KEYS = 32_768
 SHELF_SEGMENTS = 64
+#: A shelf's sieve is stored with every so many segments, so that opening has few keys to read.
+SHELF_STORED_EACH = 8
 SLICE_KEYS = 512
 #: Of a sieve, for each key.
 BITS = 32
@@ -50,7 +52,7 @@ class Segment:
 
 
 class Shelf:
-    """Segments in a row, oldest first, and a sieve for all of them, in which each key sets two bits."""
+    """Segments in a row, named for the first, and a sieve for all of them, in which each key sets two bits."""
 
     __slots__ = ("id", "segments", "sieve")
 
@@ -108,8 +110,8 @@ class StoredKeys:
         return None
 
     def _on_shelf(self, shelf: Shelf, digest: bytes, hashed: int) -> Bound | None:
-        bit = hashed % self._segment_bits
         for segment in shelf.segments:
+            bit = hashed % (8 * len(segment.sieve))  # its size is that of when it was made
             if segment.sieve[bit >> 3] >> (bit & 7) & 1:
                 row = self._db.execute(QUERIES["find_key"], (segment.id, digest)).fetchone()
                 if row is not None:
@@ -156,15 +158,15 @@ class StoredKeys:
         shelf.segments.append(segment)
         row = (segment.id, segment.last_seq, segment.newest_us, len(self._moving), bytes(sieve))
         many["put_segment"] = [row]
-        if segment.id % self._shelf_segments == 0:
-            many["put_shelf"] = [(shelf.id, bytes(shelf.sieve))]
+        if segment.id % SHELF_STORED_EACH == 0 or segment.id % self._shelf_segments == 0:
+            many["put_shelf"] = [(shelf.id, segment.id, bytes(shelf.sieve))]
         many.setdefault("set_meta", []).append(("keys_sealed_to", segment.last_seq))
         self._moving, self._segment = {}, None
 
     def _shelf_of(self, segment: int) -> Shelf:
-        number = (segment - 1) // self._shelf_segments
-        if not self._shelves or self._shelves[-1].id < number:
-            self._shelves.append(Shelf(number, bytearray(self._shelf_bits // 8)))
+        first = segment - (segment - 1) % self._shelf_segments
+        if not self._shelves or self._shelves[-1].id < first:
+            self._shelves.append(Shelf(first, bytearray(self._shelf_bits // 8)))
         return self._shelves[-1]
 
     def _shelve(self, shelf: Shelf, digest: bytes) -> None:
@@ -197,12 +199,13 @@ class StoredKeys:
         for number, last_seq, newest_us, sieve in self._db.execute(QUERIES["all_segments"]):
             self._shelf_of(number).segments.append(Segment(number, last_seq, newest_us, bytearray(sieve)))
             self._next_id = number + 1
-        stored = dict(self._db.execute(QUERIES["all_shelves"]))
+        stored = {number: (through, sieve) for number, through, sieve in self._db.execute(QUERIES["all_shelves"])}
         for shelf in self._shelves:
-            if len(stored.get(shelf.id, b"")) == len(shelf.sieve):
-                shelf.sieve = bytearray(stored[shelf.id])
-                continue
-            for segment in shelf.segments:  # one that still fills
+            through, sieve = stored.get(shelf.id, (0, b""))
+            if len(sieve) != len(shelf.sieve):  # of another size than now
+                through, sieve = 0, shelf.sieve
+            shelf.sieve = bytearray(sieve)
+            for segment in (segment for segment in shelf.segments if segment.id > through):
                 for (digest,) in self._db.execute(QUERIES["segment_keys"], (segment.id,)):
                     self._shelve(shelf, digest)
         sealed_to = self._db.execute(QUERIES["get_meta"], ("keys_sealed_to",)).get

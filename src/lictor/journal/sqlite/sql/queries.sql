@@ -84,9 +84,9 @@ SET last_seq = excluded.last_seq, newest_us = excluded.newest_us, count = exclud
 -- name: all_segments
 SELECT id, last_seq, newest_us, sieve FROM key_segments WHERE sieve IS NOT NULL ORDER BY id;
 -- name: put_shelf
-INSERT OR REPLACE INTO key_shelves (id, sieve) VALUES (?, ?);
+INSERT OR REPLACE INTO key_shelves (id, through, sieve) VALUES (?, ?, ?);
 -- name: all_shelves
-SELECT id, sieve FROM key_shelves;
+SELECT id, through, sieve FROM key_shelves;
 -- name: segment_keys
 SELECT digest FROM keys WHERE segment = ?;
 -- name: drop_keys

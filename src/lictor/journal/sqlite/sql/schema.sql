@@ -104,6 +104,7 @@ CREATE TABLE keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE key_shelves (
-    id    INTEGER PRIMARY KEY,
-    sieve BLOB NOT NULL
+    id      INTEGER PRIMARY KEY,     -- its first segment
+    through INTEGER NOT NULL,        -- the last segment that is in the sieve
+    sieve   BLOB NOT NULL
 ) STRICT;
