@@ -246,10 +246,15 @@ class App(Declared):
         retry_max_s: float = 20.0,
         resolve_within_s: float = 3600.0,
         poll_after_s: float = 5.0,
+        nests: int = 0,
     ) -> DeclareEffector:
         """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`."""
         if timeout_s <= 0 or slots < 1:
             raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
+        if not 0 <= nests < slots:
+            raise DeclarationError(
+                f"nests={nests}: calls that wait for children need a slot for each depth, and one more"
+            )
 
         def declare(perform: Callable[..., Any]) -> Effector[..., Any]:
             called = name or str(getattr(perform, "__name__", "effector"))
@@ -265,6 +270,7 @@ class App(Declared):
                 resolve_within_s,
                 poll_after_s,
                 inspect.iscoroutinefunction(perform),
+                nests,
             )
             return self._add(self.effectors, called, made, "effector")
 

@@ -161,6 +161,8 @@ class Effector(Generic[P, R]):
     poll_after_s: float = 5.0
     #: Sync functions run in a thread of the effector's own lane.
     is_async: bool = True
+    #: How deep decisions nest that its calls submit and wait for; a slot is kept for each depth.
+    nests: int = 0
     asks: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     stops: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     undoes: Callable[..., Awaitable[Any] | Any] | None = field(default=None)

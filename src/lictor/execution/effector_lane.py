@@ -1,7 +1,8 @@
 """One effector's capacity on this node: its slots, ready queues, extra-work pool, breaker and drain rate.
 
-A call that waits for a child of its own decision holds its slot meanwhile. So that parents never wait for ever for the
-slots that they hold themselves, one slot is kept for each depth of nesting that has been seen, and children go first.
+A call that waits for a child of its own decision holds its slot meanwhile. So that parents do not wait for the slots
+that they hold themselves, one slot is kept for each depth of nesting that is declared or has been seen, and children go
+first.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ class EffectorLane:
     """Where work for one effector waits for a slot."""
 
     __slots__ = (
-        "_at",
         "_nested",
         "_weights",
         "breaker",
@@ -42,10 +42,10 @@ class EffectorLane:
         self.effector = effector
         self.free = effector.slots
         self.ready: FairQueue[Work] = FairQueue(weights)
-        #: Ready children by their depth, the deepest last; and how many calls run at each depth.
+        #: Ready children by their depth, the deepest last.
         self._nested: dict[int, FairQueue[Work]] = {}
-        self._at: dict[int, int] = {}
         self._weights = weights
+        self._know(effector.nests)
         #: What this turn has planned for it, by class; in `ready` after the commit.
         self.coming: dict[int, int] = {}
         self.pool = ExtraWorkPool(effector.extra_work)
@@ -77,33 +77,21 @@ class EffectorLane:
         return self.ready.pop() if self.ready.size and self.open(0) else None
 
     def open(self, depth: int) -> bool:
-        """Whether a call at this depth may take a slot now.
-
-        The slots that deeper calls may need are left free. A depth of which nothing runs is never refused: where its
-        slot was not kept, because nesting was not known or there are too few, the bound is passed by that one call.
-        """
-        kept = min(len(self._nested) - depth, self.effector.slots - 1) if self._nested else 0
-        return self.free > kept or (depth > 0 and not self._at.get(depth))
+        """Whether a call at this depth may take a slot now; those that deeper calls may need are left free."""
+        return self.free > (min(len(self._nested) - depth, self.effector.slots - 1) if self._nested else 0)
 
     def take(self, depth: int) -> None:
         """A slot is taken by a call at this depth."""
         self.free -= 1
         if depth:
             self._know(depth)
-            self._at[depth] = self._at.get(depth, 0) + 1
-
-    def give(self, depth: int) -> None:
-        """A slot is free again."""
-        self.free += 1
-        if depth:
-            self._at[depth] -= 1
 
     def note(self, work: Work, seconds: float, now: float) -> None:
         """A call returned and its slot is free; its tenant is charged for the time that it really took."""
         if self.ready.size and self.seconds:
             more = min(seconds / self.seconds, COST_MAX) - 1.0
             self.ready.charge(work.urgency, work.open.decision.tenant, more)
-        self.give(work.open.decision.depth)
+        self.free += 1
         # Not "all slots taken": of calls that return between two turns only the first would count.
         self.drain.note(1, now, busy=self.ready.size > 0)
         self.seconds += (seconds - self.seconds) * 0.05 if self.seconds else seconds

@@ -148,8 +148,7 @@ class Executor:
         """The journal did not admit it after all."""
         if entry.plan is None or entry.verdict is None:
             return
-        depth = entry.decision.depth if entry.decision is not None else 0
-        self.lanes[entry.plan.actions[0].effector].give(depth)
+        self.lanes[entry.plan.actions[0].effector].free += 1
         self.tokens.give_back(entry.verdict.takes)
 
     def admitted(self, found: Open, *, started: bool) -> None:
@@ -235,7 +234,7 @@ class Executor:
                 continue
             plan = work.open.plan
             for ordinal in item.ordinals if plan else ():
-                self.lanes[plan.actions[ordinal].effector].give(work.open.decision.depth)  # type: ignore[union-attr]
+                self.lanes[plan.actions[ordinal].effector].free += 1  # type: ignore[union-attr]
                 work.make_ready(ordinal)
             if not self.halted(work):
                 self.touch(work)  # the next turn expires or cancels it
