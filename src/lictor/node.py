@@ -20,7 +20,7 @@ from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.runtime import collector
 from lictor.runtime.clock import Clock, SteadyClock, SystemClock
 from lictor.runtime.ids import Ids
-from lictor.runtime.offload import Lanes, threads
+from lictor.runtime.offload import Lanes, being_cancelled, threads
 from lictor.runtime.randomness import Randomness
 from lictor.submission import Submission
 
@@ -135,6 +135,10 @@ class Node(Submission, Insight):
                     await self.journal.rest()
         except JournalError as error:
             self._fail(error)
+        except asyncio.CancelledError as error:
+            if not being_cancelled():  # a gate or a plan let one out: nobody would turn any more, and nobody be told
+                self._fail(error)
+            raise
         except Exception as error:  # noqa: BLE001 - a defect of the engine: stop rather than go on wrongly
             self._fail(error)
 
@@ -269,7 +273,9 @@ class Node(Submission, Insight):
             value = await loaded if inspect.isawaitable(loaded) else loaded
             self.pipeline.validation.loaded(reference.name, value, self.clock.wall_us())
             self.wake()
-        except Exception as error:  # noqa: BLE001 - a loader is user code
+        except (Exception, asyncio.CancelledError) as error:  # a loader is user code
+            if being_cancelled():
+                raise
             self.pipeline.monitoring.note("reference_failed", reference=reference.name, error=told(error))
 
     async def _refresh(self, reference: Reference[Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from lictor.errors import DeclarationError
-from lictor.records import Amount, Decision
+from lictor.records import Amount, Decision, Priority
 
 from .budgets import Balance, Reserve, TakeTokens
 
@@ -40,12 +40,18 @@ ALLOW = Answer("allow")
 
 
 def allow(*budgets: Reserve | TakeTokens, priority: int | None = None) -> Answer:
-    """Nothing against it; with what it needs of budgets, and for a priority gate the class."""
+    """Nothing against it; with what it needs of budgets, and for a priority gate the class.
+
+    Raises:
+        ValueError: there is no such class.
+    """
     if priority is None:
         if not budgets:
             return ALLOW
         if len(budgets) == 1 and isinstance(only := budgets[0], Reserve):  # by far the most frequent
             return Answer("allow", None, None, (only,))
+    else:
+        priority = int(Priority(priority))
     reserves = tuple(b for b in budgets if isinstance(b, Reserve))
     return Answer(
         "allow", None, None, reserves, tuple(b for b in budgets if isinstance(b, TakeTokens)), priority=priority

@@ -22,7 +22,7 @@ from lictor.lifecycle import DecisionState
 from lictor.records import Amount, Report
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
-from lictor.runtime.offload import Lane
+from lictor.runtime.offload import Lane, being_cancelled
 
 from .hearing import sound
 from .planning import arguments
@@ -180,9 +180,10 @@ class Attempts:
                 wait=failed.retry_after_s,
                 detail=text(failed.message),
             )
-        except asyncio.CancelledError:
-            if not attempt.told:
+        except asyncio.CancelledError as error:  # of this call, or of something that the user's function waited for
+            if being_cancelled() and not attempt.told:
                 raise
+            self._told(attempt, "unknown", Code.EFFECT_FAILED, detail=told(error))
         except Exception as error:  # noqa: BLE001 - an effector is user code; its effect may or may not have begun
             self._told(attempt, "unknown", Code.EFFECT_FAILED, detail=told(error))
         else:
@@ -271,9 +272,10 @@ class Attempts:
             if inspect.isawaitable(answer):
                 answer = await answer
             said = sound(answer) if isinstance(answer, Report) else answer
-        except asyncio.CancelledError:
-            if not attempt.told:
+        except asyncio.CancelledError as error:  # likewise
+            if being_cancelled() and not attempt.told:
                 raise
+            self._unanswered(attempt, told(error))
         except Exception as error:  # noqa: BLE001 - user code; not knowing is what it answers then
             again_s = error.retry_after_s if isinstance(error, EffectFailed) else None
             self._unanswered(attempt, told(error), again_s)

@@ -14,6 +14,20 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
+def being_cancelled() -> bool:
+    """Whether the current task itself is asked to end; if not, a `CancelledError` comes from what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _returned(call: Callable[[], T]) -> T:
+    """The call's result. No future can carry a `StopIteration`: who waits for it would wait for ever."""
+    try:
+        return call()
+    except StopIteration as error:
+        raise RuntimeError("StopIteration") from error
+
+
 class Lane(Protocol):
     """Runs blocking calls."""
 
@@ -47,7 +61,7 @@ class ThreadLane:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"lictor-{name}")
 
     async def run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _returned, call)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

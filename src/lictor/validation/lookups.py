@@ -12,6 +12,7 @@ from typing import Any
 from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Lookup
 from lictor.declarations.plain import told
+from lictor.runtime.offload import being_cancelled
 
 from .snapshot import LookupFailure
 
@@ -40,5 +41,9 @@ class Lookups:
                 return await question.ask(value)
         except TimeoutError:
             return LookupFailure(f"no answer within {timeout_s:.3g} s")
+        except asyncio.CancelledError as error:  # of this question, or of something that it waited for
+            if being_cancelled():
+                raise
+            return LookupFailure(told(error))
         except Exception as error:  # noqa: BLE001 - user code; gates that read it fail closed
             return LookupFailure(told(error))
