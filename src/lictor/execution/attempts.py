@@ -241,14 +241,14 @@ class Attempts:
 
     def ask(
         self, work: Work, ordinal: int, effector: Effector[..., Any], question: Callable[..., Any], what: str
-    ) -> None:
+    ) -> bool:
         """Ask the world about an action (`reconcile`), or to stop or undo it (`cancel`, `undo`); one at a time each.
 
         Tells `report` or `undone`; `no_answer` or `undo_failed` where it raises, knows nothing, or takes longer than
-        the effector's time-out.
+        the effector's time-out. False when the same question is still on its way: a sync function that hangs.
         """
         if (ordinal, what) in work.asking:
-            return
+            return False
         work.asking |= {(ordinal, what)}
         fence = work.open.actions[ordinal].fence
         attempt = Attempt(
@@ -257,6 +257,7 @@ class Attempts:
         self.running.add(attempt)
         attempt.task = asyncio.get_running_loop().create_task(self._ask(attempt, question))
         self._watch(attempt)
+        return True
 
     async def _ask(self, attempt: Attempt, question: Callable[..., Any]) -> None:
         plan, effector, work = attempt.work.open.plan, attempt.effector, attempt.work

@@ -278,9 +278,8 @@ class Resolution:
             self._retry(work, ordinal, at_us)
         elif work.state(ordinal) in _UNKNOWN:
             effector = self.effector(work, ordinal)
-            if effector.asks is not None:
-                self._executor.attempts.ask(work, ordinal, effector, effector.asks, "reconcile")
-            else:
+            attempts = self._executor.attempts
+            if effector.asks is None or not attempts.ask(work, ordinal, effector, effector.asks, "reconcile"):
                 self._ask_later(work, ordinal, at_us)
 
     def _retry(self, work: Work, ordinal: int, at_us: int) -> None:
