@@ -30,6 +30,8 @@ class Ledger:
         self.epoch = 0
         self.told: dict[int, Told] = {}
         self.open: dict[int, Told] = {}
+        #: The deepest nesting of decisions so far.
+        self.depth = 0
         self.keys: dict[tuple[str, str, str], int] = {}
         #: Ids of all reports that were recorded.
         self.reports: set[str] = set()
@@ -97,6 +99,7 @@ class Ledger:
             )
             self.keys[place] = decision.id
         self.told[decision.id] = self.open[decision.id] = told
+        self.depth = max(self.depth, decision.depth)
         return told
 
     def _admitted(self, told: Told, fact: port.Admit, at_us: int) -> None:
