@@ -47,7 +47,15 @@ def assemble(
     validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)
     validation.gatekeeper.durability = journal.durability
     validation.adjustments = feedback.adjustments
-    execution = Executor(app, clock, randomness, wake, backlog_max=settings.backlog_max, value_of=decisions.value)
+    execution = Executor(
+        app,
+        clock,
+        randomness,
+        wake,
+        backlog_max=settings.backlog_max,
+        value_of=decisions.value,
+        probe=monitoring,
+    )
     inputs = Intake(
         app,
         ids,

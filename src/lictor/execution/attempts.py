@@ -23,6 +23,7 @@ from lictor.records import Amount, Report
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 from lictor.runtime.offload import Lane, being_cancelled
+from lictor.runtime.probe import Probe
 
 from .hearing import sound
 from .planning import arguments
@@ -91,7 +92,9 @@ class Attempts:
         tell: Callable[[News], None],
         freed: Callable[[Work, str, float], None],
         may_begin: Callable[[Work, str], bool],
+        probe: Probe,
     ) -> None:
+        self._probe = probe
         self._clock = clock
         self._tell = tell
         self._freed = freed
@@ -279,6 +282,7 @@ class Attempts:
             self._unanswered(attempt, told(error))
         except Exception as error:  # noqa: BLE001 - user code; not knowing is what it answers then
             again_s = error.retry_after_s if isinstance(error, EffectFailed) else None
+            self._raised(attempt, error)
             self._unanswered(attempt, told(error), again_s)
         else:
             self._answered(attempt, said)
@@ -286,6 +290,20 @@ class Attempts:
             attempt.done = True
             work.asking -= {(attempt.ordinal, attempt.what)}
             self.running.discard(attempt)
+
+    def _raised(self, attempt: Attempt, error: Exception) -> None:
+        """A question raised: tell it once for each attempt that it is about, however often it is asked again."""
+        about = (attempt.ordinal, attempt.what, attempt.fence)
+        if about not in attempt.work.raised:
+            attempt.work.raised.add(about)
+            self._probe.note(
+                "question_failed",
+                decision=id_text(attempt.work.open.decision.id),
+                action=attempt.ordinal,
+                effector=attempt.effector.name,
+                question=attempt.what,
+                error=told(error),
+            )
 
     def _answered(self, attempt: Attempt, answer: object) -> None:
         if attempt.told:

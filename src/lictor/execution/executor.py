@@ -19,6 +19,7 @@ from lictor.journal.state import State
 from lictor.lifecycle import Event
 from lictor.records import Decision, Lease, Outcome, Plan, Result, Take
 from lictor.runtime.clock import Clock
+from lictor.runtime.probe import Probe, Silent
 from lictor.runtime.randomness import Randomness
 
 from .agenda import Agenda
@@ -52,6 +53,7 @@ class Executor:
         *,
         backlog_max: int,
         value_of: Callable[[Decision], Any],
+        probe: Probe | None = None,
     ) -> None:
         self.app = app
         self.backlog_max = backlog_max
@@ -61,7 +63,7 @@ class Executor:
         self.wake = wake
         self.agenda = Agenda()
         self.lanes = {name: EffectorLane(effector, app.tenants) for name, effector in app.effectors.items()}
-        self.attempts = Attempts(clock, self._tell, self._freed, self._may_begin)
+        self.attempts = Attempts(clock, self._tell, self._freed, self._may_begin, probe or Silent())
         self.work: dict[int, Work] = {}
         self.order = OrderLanes(app.kinds, self.work)
         #: Work whose kind or effector is not declared any more; it waits, named, for a deploy that declares it.
@@ -248,11 +250,12 @@ class Executor:
 
     def _may_begin(self, work: Work, effector: str) -> bool:
         """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
-        decision = work.open.decision
-        if self._state is not None and halted(self._state, decision, effector) is not None:
+        found, state = work.open, self._state
+        decision = found.decision
+        if state is not None and state.halts and halted(state, decision, effector) is not None:
             return False
         now_us = self.clock.wall_us()
-        lease = work.open.lease_until_us
+        lease = found.lease_until_us
         return now_us < decision.deadline_us and (lease is None or now_us < lease)
 
     def halted(self, work: Work) -> bool:
@@ -275,12 +278,15 @@ class Executor:
     # -- what happened --------------------------------------------------------------------------------------------
 
     def _tell(self, news: News) -> None:
+        if not self._news:  # else it is awake
+            self.wake()
         self._news.append(news)
-        self.wake()
 
     def _freed(self, work: Work, effector: str, seconds: float) -> None:
-        self.lanes[effector].note(work, seconds, self.clock.monotonic())
-        self.wake()
+        lane = self.lanes[effector]
+        lane.note(work, seconds, self.clock.monotonic())
+        if lane.ready.size:
+            self.wake()
 
     def touch(self, work: Work) -> None:
         """Look at this decision in the next turn."""
@@ -345,7 +351,9 @@ class Executor:
 
     def wrote(self, verb: Verb, answer: Answer) -> None:
         """What `verbs` gave is durable."""
-        if isinstance(verb, Progress | Undo):
+        if type(verb) is Close and answer.ok:
+            return
+        if isinstance(verb, (Progress, Undo)):
             work = self.work.get(verb.decision)
             if work is not None and answer.ok:
                 self.resolution.progressed(work, verb)

@@ -24,7 +24,7 @@ from .feed import Feed
 from .lessons import Lessons
 from .scores import Scores
 from .share import Share
-from .tally import Tally
+from .tally import Tally, Taught
 
 #: Names of the engine's own lessons: outcomes by source and kind, quality of signals by source.
 OUTCOMES, QUALITY = "outcomes", "quality"
@@ -68,25 +68,30 @@ class Learner:
     def observe(self, finished: Iterable[Open]) -> None:
         """A turn is durable: what `verbs` gave, and the outcomes of these decisions."""
         self._wrote()
-        some = False
-        for found in finished:
-            if found.outcome is not None:
-                self._learn(found.decision, found.outcome)
-                some = True
-        if some:
+        if ended := [(found.decision, found.outcome) for found in finished if found.outcome is not None]:
+            self._learn(ended)
             self.feed.news()
 
-    def _learn(self, decision: Decision, outcome: Outcome) -> None:
-        came_true = self.lessons.teach(decision, outcome)
+    def _learn(self, ended: Iterable[tuple[Decision, Outcome]]) -> None:
+        """Take in outcomes in order, those of each source and kind in one go."""
+        teach = self.lessons.teach
+        groups: dict[tuple[str, str], list[Taught]] = {}
+        for decision, outcome in ended:
+            of = (decision.source, decision.kind)
+            group = groups.get(of)
+            if group is None:
+                group = groups[of] = []
+            group.append((decision, outcome, teach(decision, outcome)))
         scores = self.scores
-        tally = scores.tally(decision.source, decision.kind)
-        tally.note(decision, outcome, came_true=came_true)
-        self._tallies[scores.key(decision.source, decision.kind)] = tally
+        for (source, kind), group in groups.items():
+            tally = scores.tally(source, kind)
+            tally.extend(group)
+            self._tallies[scores.key(source, kind)] = tally
 
-    def quality(self, source: str, good: bool) -> None:  # noqa: FBT001 - `quality(source, good)` is what the gate calls
-        """One signal of a source was judged."""
+    def quality(self, source: str, good: bool, count: int = 1) -> None:  # noqa: FBT001 - it is what the gate calls
+        """So many signals of a source were judged alike."""
         name, share = self.scores.share(source)
-        share.note(good=good)
+        share.extend([good] * count)
         self._qualities[name] = share
 
     def score(self, source: str, name: str = "quality") -> float:
@@ -221,7 +226,7 @@ class Learner:
             for end in rows:
                 decision = decisions.get(end.decision) or ruled_last(end, await journal.history(end.decision))
                 if decision is not None:
-                    self._learn(decision, end.outcome)
+                    self._learn([(decision, end.outcome)])
             cursor = rows[-1].cursor
 
 

@@ -7,6 +7,8 @@ additions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 #: How much more the next observation weighs; the memory is about the last hundred.
 GROWTH = 1 / 0.99
 #: Everybody starts with the credit of this many good ones, so that one bad first impression condemns nobody.
@@ -27,15 +29,21 @@ class Share:
 
     def note(self, *, good: bool) -> None:
         """One more."""
-        weight = self.weight
-        if good:
-            self.good += weight
-        self.total += weight
-        self.weight = weight * GROWTH
-        if weight > WEIGHT_MAX:
-            self.good /= weight
-            self.total /= weight
-            self.weight = GROWTH
+        self.extend((good,))
+
+    def extend(self, goods: Iterable[bool]) -> None:
+        """Many more, in order."""
+        weight, sum_good, total = self.weight, self.good, self.total
+        for good in goods:
+            if good:
+                sum_good += weight
+            total += weight
+            if weight > WEIGHT_MAX:
+                sum_good /= weight
+                total /= weight
+                weight = 1.0
+            weight *= GROWTH
+        self.weight, self.good, self.total = weight, sum_good, total
 
     @property
     def value(self) -> float:

@@ -10,7 +10,7 @@ value; the error of one is (true - expected) / |expected|.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,9 @@ from .share import Share
 _NUMBERS = frozenset({int, float, Decimal})
 
 _YEAR_S = 31_536_000.0
+
+#: A decision, its outcome, and whether what it stated with its confidence came true (None: it cannot be told).
+Taught = tuple[Decision, Outcome, bool | None]
 
 
 class Tally:
@@ -68,37 +71,37 @@ class Tally:
 
     def note(self, decision: Decision, outcome: Outcome, *, came_true: bool | None) -> None:
         """Take in one outcome; `came_true` is the observed event of its confidence, None where it cannot be told."""
-        self.count += 1
-        self.decision = decision.id
-        if outcome.result == "cancelled":
-            self.cancelled += 1
-            return
-        good = outcome.result == "succeeded"
-        if good:
-            self.succeeded += 1
-        else:
-            self.failed += 1
-        self.success.note(good=good)
-        self._time(decision, outcome.at_us)
-        if decision.expects is not None:
-            self._cost(decision.expects, outcome)
-        if decision.confidence is not None and came_true is not None:
-            if self.calibration is None:
-                self.calibration = Calibration()
-            self.calibration.note(decision.confidence, came_true=came_true)
+        self.extend([(decision, outcome, came_true)])
 
-    def _time(self, decision: Decision, at_us: int) -> None:
-        due_us = decision.deadline_us
-        within_s = decision.expects.get("within_s") if decision.expects else None
-        if number(within_s):
-            within_us = min(max(float(within_s), 0.0), _YEAR_S) * 1e6  # type: ignore[arg-type]
-            due_us = min(due_us, decision.received_us + int(within_us))
-        late_us = at_us - due_us
-        self.on_time.note(good=late_us <= 0)
-        if late_us > 0:
-            self.late += 1
-            self.late_s += late_us / 1e6
-            self.late_s_max = max(self.late_s_max, late_us / 1e6)
+    def extend(self, taught: Sequence[Taught]) -> None:
+        """Take in many, in order."""
+        goods: list[bool] = []
+        on_time: list[bool] = []
+        for decision, outcome, came_true in taught:
+            if outcome.result == "cancelled":
+                self.cancelled += 1
+                continue
+            goods.append(outcome.result == "succeeded")
+            expects = decision.expects
+            late_us = outcome.at_us - (decision.deadline_us if expects is None else _due_us(decision, expects))
+            on_time.append(late_us <= 0)
+            if late_us > 0:
+                self.late += 1
+                self.late_s += late_us / 1e6
+                self.late_s_max = max(self.late_s_max, late_us / 1e6)
+            if expects is not None:
+                self._cost(expects, outcome)
+            if decision.confidence is not None and came_true is not None:
+                if self.calibration is None:
+                    self.calibration = Calibration()
+                self.calibration.note(decision.confidence, came_true=came_true)
+        self.count += len(taught)
+        self.decision = taught[-1][0].id
+        succeeded = sum(goods)
+        self.succeeded += succeeded
+        self.failed += len(goods) - succeeded
+        self.success.extend(goods)
+        self.on_time.extend(on_time)
 
     def _cost(self, expects: dict[str, Any], outcome: Outcome) -> None:
         for expected, true in compared(expects, outcome):
@@ -153,6 +156,15 @@ def compared(expects: dict[str, Any], outcome: Outcome) -> Iterator[tuple[float,
             yield float(expected), next(iter(settled.values()))
         elif name == "value" and number(outcome.value):
             yield float(expected), float(outcome.value)
+
+
+def _due_us(decision: Decision, expects: dict[str, Any]) -> int:
+    """By when it is on time."""
+    within_s = expects.get("within_s")
+    if not number(within_s):
+        return decision.deadline_us
+    within_us = min(max(float(within_s), 0.0), _YEAR_S) * 1e6  # type: ignore[arg-type]
+    return min(decision.deadline_us, decision.received_us + int(within_us))
 
 
 def number(value: object) -> bool:

@@ -30,8 +30,8 @@ from .shedding import Shedding
 class Note(Protocol):
     """Hears what is made of each signal: it counts for the quality score of its source."""
 
-    def __call__(self, source: str, good: bool) -> None:  # noqa: FBT001 - one word says it
-        """One more judgement."""
+    def __call__(self, source: str, good: bool, count: int = 1) -> None:  # noqa: FBT001 - one word says it
+        """So many more judgements."""
 
 
 #: Entries that were taken and not answered are looked through again when they have doubled, and are at least this many.
@@ -55,6 +55,8 @@ class Intake:
         self._note = note
         #: The wall clock as it is set now: what signals say of their time is held against it.
         self._outside_us = outside_us
+        #: Signals of this turn that have become decisions, by source.
+        self._good: dict[str, int] = {}
         self._waiting: list[Entry] = []
         self._taken: list[Entry] = []
         self._look_again = _UNANSWERED_MIN
@@ -175,7 +177,8 @@ class Intake:
         if entry.replay is not None:
             self.quarantining.replayed(entry.replay.id, entry.replay.by)
         else:
-            self._note(entry.signal.source, good=True)
+            source = entry.signal.source
+            self._good[source] = self._good.get(source, 0) + 1
 
     # -- answers --------------------------------------------------------------------------------------------------
 
@@ -192,6 +195,7 @@ class Intake:
             return
         id_, new = self.quarantining.keep(source, signal, finding, now_us)
         if new or id_ is None:
+            self._tell_good()
             self._note(source, good=False)
         if id_ is None:
             self.shed(entry, finding.code, now_us, {**seen, "why": "the quarantine is full"})
@@ -227,8 +231,15 @@ class Intake:
         result = Result.REFUSED if retry_after_s is None else Result.SHED
         entry.refuse(result, code, now_us, seen, retry_after_s=retry_after_s)
 
+    def _tell_good(self) -> None:
+        """What was good in this turn counts before what comes now."""
+        good, self._good = self._good, {}
+        for source, count in good.items():
+            self._note(source, good=True, count=count)
+
     def verbs(self, now_us: int) -> list[Verb]:
         """What this stage has to write."""
+        self._tell_good()
         verbs: list[Verb] = list(self.quarantining.verbs())
         shed = self.shedding.verb(now_us)
         return [*verbs, shed] if shed is not None else verbs

@@ -31,7 +31,7 @@ _OUTCOMES = TERMINAL - {DecisionState.REFUSED}
 
 def decide(state: State, verb: Verb, at_us: int) -> Decided:
     """The answer to a verb, and the fact to store (None when nothing changes)."""
-    decider = _DECIDERS.get(type(verb))
+    decider = DECIDERS.get(type(verb))
     return decider(state, verb, at_us) if decider is not None else (Answer(), verb)
 
 
@@ -222,7 +222,7 @@ def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
     return answer, None if code else verb
 
 
-_DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
+DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
     Admit: _admit,
     Start: _start,
     Progress: _progress,

@@ -46,25 +46,30 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
     unanswered: list[Answer] = []
     ended = state.ended
     seq = first_seq
+    deciders, folds, still_open = arbiter.DECIDERS, state.folds, state.open
     for verb in verbs:
-        answer, fact = arbiter.decide(state, verb, at_us)
+        decider = deciders.get(type(verb))
+        answer, fact = decider(state, verb, at_us) if decider is not None else (Answer(), verb)
         answers.append(answer)
         if fact is None:
             if answer.open is None and answer.code in _TOLD_FROM_HISTORY:
                 unanswered.append(answer)
             continue
+        if not facts:
+            state.pass_time(at_us)
         before = len(ended)
-        if isinstance(fact, Admit):
-            id_: int | None = fact.decision.id
-            events.append("resume" if id_ in state.open else "admit")
-            state.evolve(fact, seq, at_us)
-            answer.open = state.open.get(fact.decision.id)
+        kind = type(fact)
+        if kind is Admit:
+            id_: int | None = fact.decision.id  # type: ignore[attr-defined]
+            events.append("resume" if id_ in still_open else "admit")
+            folds[kind](fact, seq, at_us)
+            answer.open = still_open.get(id_)  # type: ignore[arg-type]
             if len(ended) > before and ended[-1].open.outcome is not None:
                 answer.closed = ended[-1].open.decision.id
         else:
-            id_ = fact.decision if isinstance(fact, Close) else decision_of(fact)
-            events.append(codec.NAMES[type(fact)])
-            state.evolve(fact, seq, at_us)
+            id_ = fact.decision if kind is Close else decision_of(fact)  # type: ignore[attr-defined]
+            events.append(codec.NAMES[kind])
+            folds[kind](fact, seq, at_us)
             if len(ended) > before:
                 answer.outcome = ended[-1].open.outcome
         facts.append(fact)
@@ -82,7 +87,7 @@ def decision_of(fact: Verb) -> int | None:
     """The one decision that a fact is about, if there is one."""
     if isinstance(fact, Admit):
         return fact.decision.id
-    if isinstance(fact, Progress | Close | Undo | Cancel):
+    if isinstance(fact, (Progress, Close, Undo, Cancel)):
         return fact.decision
     return fact.approval.decision if isinstance(fact, Approve) else None
 

@@ -109,7 +109,8 @@ class State:
         self.ended: list[Ended] = []
         #: Balances that changed since a store last took them.
         self.moved: set[tuple[str, str]] = set()
-        self._folds: dict[type[port.Verb], Callable[[Any, int, int], None]] = {
+        #: How each fact is folded, once `pass_time` has seen its time.
+        self.folds: dict[type[port.Verb], Callable[[Any, int, int], None]] = {
             port.Admit: self._admit,
             port.Start: self._start,
             port.Progress: self._progress,
@@ -138,10 +139,18 @@ class State:
         Raises:
             LifecycleError: the fact cannot follow from this state: the journal is damaged, or the engine has a defect.
         """
+        self.pass_time(at_us)
+        self.folds[type(fact)](fact, seq, at_us)
+
+    def pass_time(self, at_us: int) -> None:
+        """Facts of this time come now.
+
+        Raises:
+            InvariantViolation: I16, they are older than what is folded.
+        """
         if at_us < self.at_us:
             raise InvariantViolation("I16", f"recorded time ran back from {self.at_us} to {at_us}")
         self.at_us = at_us
-        self._folds[type(fact)](fact, seq, at_us)
 
     def _admit(self, fact: port.Admit, seq: int, at_us: int) -> None:
         decision, verdict = fact.decision, fact.verdict

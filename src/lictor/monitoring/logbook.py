@@ -30,6 +30,7 @@ WARNINGS = frozenset(
         "outcome_failed",
         "overrun",
         "quarantined",
+        "question_failed",
         "reference_failed",
         "shed",
         "stopped_waiting",

@@ -32,6 +32,8 @@ from .counts import Counts
 from .logbook import Logbook
 from .redaction import Redactor
 
+_DOUBT = Event.DOUBT.value  # read once: on CPython 3.11 reading a member of an enumeration costs as much as a call
+
 
 class Monitor:
     """Counts and tells what passes. It is the `Probe` of the other stages."""
@@ -65,14 +67,15 @@ class Monitor:
         debugging = self.log.debugging
         for verb, answer in zip(verbs, answers, strict=True):
             kind = type(verb)
-            if kind is Close or kind is Progress:
+            if kind is Admit:
+                if debugging:
+                    self._ruled(verb, answer)
+            elif kind is Close or kind is Progress:
                 acts = verb.acts  # type: ignore[attr-defined]
-                if len(acts) > 1 or (acts and acts[0].event == Event.DOUBT):
+                if len(acts) > 1 or (acts and acts[0].event == _DOUBT):
                     self._acted(verb, answer)
-            elif kind is not Admit:
+            else:
                 self._told(verb, answer)
-            elif debugging:
-                self._ruled(verb, answer)
         for found in finished:
             outcome = found.outcome
             if outcome is not None and (outcome.settled or outcome.result == "failed" or debugging):
@@ -80,7 +83,7 @@ class Monitor:
 
     def _acted(self, verb: Any, answer: Answer) -> None:
         for act in verb.acts:
-            if act.event == Event.DOUBT and answer.open is not None and answer.open.plan is not None:
+            if act.event == _DOUBT and answer.open is not None and answer.open.plan is not None:
                 self._doubted(verb.decision, act, answer.open.plan.actions[act.ordinal].effector)
 
     def _doubted(self, decision: int, act: Act, effector: str) -> None:
