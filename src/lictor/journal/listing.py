@@ -27,6 +27,19 @@ def row_of(d: Decision, state: str, code: str | None, closed_us: int | None) -> 
     )
 
 
+def open_rows(state: State, wanted: port.Filter) -> list[port.DecisionRow]:
+    """Open decisions, newest first."""
+    rows = []
+    for id_ in sorted(state.open, reverse=True):
+        found = state.open[id_]
+        row = row_of(found.decision, found.state, None, None)
+        if matches(row, wanted):
+            rows.append(row)
+            if len(rows) >= wanted.limit:
+                break
+    return rows
+
+
 def matches(row: port.DecisionRow, wanted: port.Filter) -> bool:
     """Whether a list that asks for `wanted` shows this row."""
     for name in ("state", "kind", "tenant", "source", "code", "key"):

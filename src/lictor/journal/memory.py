@@ -15,7 +15,7 @@ from lictor.records import Outcome, Quarantined
 
 from . import codec, port
 from .batch import Batch, decision_of, take, touched
-from .listing import kept, matches, row_of
+from .listing import kept, matches, open_rows, row_of
 from .state import Ended, KeysInMemory, State
 
 
@@ -153,10 +153,9 @@ class MemoryJournal:
         return self._history(decision)
 
     async def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
-        rows = [row_of(o.decision, o.state, None, None) for o in self.state.open.values()]
+        rows = open_rows(self.state, wanted)
         if not wanted.open_only:
-            rows += self._closed.values()
-        rows = [row for row in rows if matches(row, wanted)]
+            rows += [row for row in self._closed.values() if matches(row, wanted)]
         return sorted(rows, key=lambda row: -row.id)[: wanted.limit]
 
     async def outcomes(self, source: str | None, after: int, limit: int) -> list[port.OutcomeRow]:

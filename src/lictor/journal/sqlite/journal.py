@@ -18,7 +18,7 @@ import apsw
 from lictor.errors import JournalError, JournalIOError, LictorError
 from lictor.journal import port
 from lictor.journal.batch import take
-from lictor.journal.listing import kept, matches, row_of
+from lictor.journal.listing import kept, open_rows
 from lictor.journal.state import KeysInMemory, State
 from lictor.records import Quarantined
 from lictor.runtime.offload import InlineLane, Lane
@@ -192,8 +192,7 @@ class SqliteJournal:
         return self._reader.history(decision, found.born if found is not None else None)
 
     async def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
-        rows = [row_of(found.decision, found.state, None, None) for found in self.state.open.values()]
-        rows = [row for row in rows if matches(row, wanted)]
+        rows = open_rows(self.state, wanted)
         if not wanted.open_only:
             rows += self._reader.decisions(wanted)
         return sorted(rows, key=lambda row: -row.id)[: wanted.limit]
