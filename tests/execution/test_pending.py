@@ -317,3 +317,28 @@ def test_a_report_that_names_no_balance_that_is_declared_breaks_nothing():
         assert node.failure is None
 
     simulate(main)
+
+
+def test_a_question_that_never_ends_does_not_keep_a_person_from_being_asked():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world, resolve_within_s=60))
+        rig.world.says("a", "pending")
+
+        async def for_ever(_call):
+            while True:
+                try:
+                    await rig.clock.sleep(1e9)
+                except BaseException:
+                    continue  # does not let itself be cancelled
+
+        rig.world.answers["a"].append(for_ever)
+        handle = await rig.submit(Payout("a"))
+        await rig.settle(50)
+        assert rig.state(handle.id) == "pending"
+        assert len(rig.world.asked) == 1  # the same question is not put twice at once
+        await rig.settle(50)
+        assert rig.state(handle.id) == "in_doubt"
+        assert await rig.on(node.resolve(handle.id, report("ann", final=True, result="succeeded"), by="ann"))
+        assert (await rig.on(handle.outcome())).result == "succeeded"
+
+    simulate(main)

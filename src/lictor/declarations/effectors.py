@@ -80,8 +80,8 @@ class Call(msgspec.Struct, eq=False):
     def settle(self, balance: Balance, amount: Amount, *, scope: str | None = None) -> None:
         """The true amount that this attempt used of a balance; it counts once it is known what became of the attempt.
 
-        What is in doubt, or tried again under the same key, is settled by whoever tells the result. May be negative on a
-        balance that the decision did not reserve.
+        What is in doubt, or tried again under the same key, is settled by whoever tells the result. May be negative on
+        a balance that the decision did not reserve.
         """
         check_amount(amount, balance.name)
         self.settled.append((balance, scope, amount))
