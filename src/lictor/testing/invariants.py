@@ -206,7 +206,7 @@ class Invariants:
                 expect("I8", len(deeds) == 1, "{} was done {} times: {}", key, len(deeds), deeds)
                 decision, ordinal = self._actions[key]
                 step = self.ledger.told[decision].steps[ordinal]
-                lied = step.end in {"fail", "expire"} and not party.idempotent and key not in party.undone
+                lied = step.end in {"fail", "expire"} and not party.idempotent and not step.succeeded
                 expect("I8", not lied, "{} was done and is recorded as {}", key, step.end)
         self._true_amounts(parties)
         state = node.journal.state

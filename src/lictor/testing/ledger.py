@@ -109,7 +109,7 @@ class Ledger:
         expect("I5", at_us < decision.deadline_us, "{} is admitted past its deadline", told)
         expect("I12", self.halt_of(decision) is None, "{} is admitted while {} is halted", told, self.halt_of(decision))
         self._approved(told, verdict)
-        told.admitted, told.plan = True, plan
+        told.admitted, told.plan, told.place = True, plan, self.seq
         told.steps = [Step() for _ in plan.actions] if plan is not None else []
         if decision.supersedes is not None:
             old = self.open.get(decision.supersedes)
@@ -173,7 +173,7 @@ class Ledger:
             return
         parent = self.open.get(told.decision.parent or 0)
         turns = self.lanes.setdefault(lane, {})
-        if parent is not None and parent.admitted and self.lane_of(parent.decision) == lane:
+        if parent is not None and parent.decision.id in turns.get(parent.root, ()):
             told.root = parent.root
         turns.setdefault(told.root, set()).add(told.decision.id)
 
@@ -247,6 +247,7 @@ class Ledger:
             if news.event in {"succeed", "fail", "expire", "cancel", "compensated"}:
                 expect("I2", step.end in {None, "succeed"}, "{} action {} ends twice", told, news.ordinal)
                 step.end = news.event
+                step.succeeded = step.succeeded or news.event == "succeed"
             for budget, scope, amount in news.settled:
                 told.used[budget, scope] = told.used.get((budget, scope), 0) + amount
 
@@ -336,6 +337,11 @@ class Ledger:
         for told in self.open.values():  # whoever held a lease is gone
             for step in told.steps:
                 step.running = False
+        self.lanes = {}  # and turns begin anew: what had begun is first, then the order of admission
+        admitted = [told for told in self.open.values() if told.admitted]
+        for told in sorted(admitted, key=lambda told: (not told.started, told.place)):
+            told.root = told.decision.id
+            self._enter(told)
 
     def _times(self, told: Told, says_us: int, at_us: int) -> None:
         """I16: what a decision's records say of time never runs back."""

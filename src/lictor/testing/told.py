@@ -28,6 +28,7 @@ class Step:
     running: bool = False
     #: Nobody knows what became of its last attempt.
     in_doubt: bool = False
+    succeeded: bool = False
     end: str | None = None
 
 
@@ -42,6 +43,8 @@ class Told:
     #: The decision in whose turn of the order key it runs; itself, or an ancestor.
     root: int
     admitted: bool = False
+    #: Its position in the order of admission.
+    place: int = 0
     started: bool = False
     started_us: int = 0
     end: str | None = None
