@@ -92,7 +92,7 @@ class Steering:
         work = self.pipeline.execution.work.get(decision)
         if work is not None:
             self.pipeline.execution.resolution.cancel(work)
-        return work is None
+        return answer.outcome is not None
 
     async def halt(self, scope: str = "all", *, by: str, reason: str = "", reduce_only: bool = False) -> None:
         """Stop all starts in a scope: `all`, or `kind:`, `source:`, `tenant:`, `effector:` and a name.

@@ -41,6 +41,6 @@ class Executing(Protocol):
         """Look at this decision in the next turn."""
         ...
 
-    def halted(self, work: Work) -> bool:
-        """Whether a halt forbids this decision's starts."""
+    def halted(self, work: Work, effector: str | None = None) -> bool:
+        """Whether a halt forbids this decision's starts, or those of one of its effectors."""
         ...

@@ -258,9 +258,9 @@ class Executor:
         lease = found.lease_until_us
         return now_us < decision.deadline_us and (lease is None or now_us < lease)
 
-    def halted(self, work: Work) -> bool:
+    def halted(self, work: Work, effector: str | None = None) -> bool:
         """Whether a halt forbids this decision's starts; it stays away from the queues until the halt is lifted."""
-        return self._state is not None and halted(self._state, work.open.decision) is not None
+        return self._state is not None and halted(self._state, work.open.decision, effector) is not None
 
     def resumed(self) -> None:
         """A halt was lifted: queue again what it had kept away."""
@@ -321,6 +321,7 @@ class Executor:
     def _begin_turn(self) -> None:
         """Forget what the turn before had planned; it is in the queues by now."""
         self.order.begin_turn()
+        self.agenda.trim(self.work)
         self._planned = 0
         for lane in self.lanes.values():
             lane.coming.clear()

@@ -23,6 +23,8 @@ def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: i
     if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
         return  # the pipeline keeps these
     work = Work(found)
+    # A rate that is no longer declared limits nothing any more.
+    work.takes = tuple(take for take in work.takes if take.budget in executor.app.rates)
     executor.order.enter(work)  # what waits for a deploy that declares it keeps its place too (I4)
     if not _declared(executor, found):
         executor.undeclared[found.decision.id] = work

@@ -358,5 +358,5 @@ class Resolution:
         if not self.refs:
             return
         for action in work.open.actions:
-            if action.ref is not None:
-                self.refs.pop(action.ref, None)
+            if action.ref is not None and self.refs.get(action.ref, (None, 0))[0] is work:
+                del self.refs[action.ref]

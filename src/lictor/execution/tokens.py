@@ -36,6 +36,7 @@ class Tokens:
         self._clock = clock
         self._ready = ready
         self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._forget_at = BUCKETS_MAX
         self._since: float | None = None
 
     def start_empty(self) -> None:
@@ -102,7 +103,7 @@ class Tokens:
         if found is None:
             rate = self._rates[take.budget]
             now = self._clock.monotonic()
-            if len(self._buckets) >= BUCKETS_MAX:
+            if len(self._buckets) >= self._forget_at:
                 self._forget(now)
             at = now if self._since is None else self._since
             found = _Bucket(TokenBucket(rate.per_s, rate.burst, at, full=self._since is None))
@@ -114,3 +115,4 @@ class Tokens:
             return not bucket.waiting.size and not bucket.tokens.wait_s(bucket.tokens.burst, now)
 
         self._buckets = {name: bucket for name, bucket in self._buckets.items() if not idle(bucket)}
+        self._forget_at = max(BUCKETS_MAX, 2 * len(self._buckets))

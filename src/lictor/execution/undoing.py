@@ -39,7 +39,8 @@ class Undoing:
 
     def go_on(self, work: Work) -> None:
         """Mark the latest that is not undone yet, or call its `compensate`; nothing while halted."""
-        if work.undoing and not self._executor.halted(work):
+        plan = work.open.plan
+        if work.undoing and plan and not self._executor.halted(work, plan.actions[work.undoing[-1]].effector):
             ordinal = work.undoing[-1]
             if work.state(ordinal) == ActionState.SUCCEEDED:
                 work.undo_tries = 0
