@@ -51,6 +51,7 @@ class Declared:
         """What is declared, as plain data for the journal; the policy version is its digest."""
         return {
             "kinds": {k.name: k.version for k in self.kinds.values()},
+            "control": sorted(k.name for k in self.kinds.values() if k.control),
             "gates": {
                 name: [[g.name, g.family, g.version, g.shadow] for g in gates] for name, gates in self.gates.items()
             },
