@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -38,7 +38,7 @@ _RUNNING = DecisionState.RUNNING.value
 _CERTAIN = frozenset({"succeed", "pend", "fail", "retry"})
 
 
-class News(NamedTuple):
+class News(msgspec.Struct, frozen=True, eq=False):
     """What came of an attempt, or of asking about one.
 
     `event`: succeed, pend, fail (certainly no effect, final), retry (certainly no effect, may be tried again),
@@ -138,7 +138,10 @@ class Attempts:
                 self._told(attempt, "give_back")
                 return
             self._assert_admitted(work)
-            self._watch(attempt)
+            timeouts = self._timeouts.get(effector.name)
+            if timeouts is None:
+                timeouts = self._timed(effector)
+            timeouts.watch(attempt)
             await self._perform(attempt)
         except InvariantViolation as violated:
             self._told(attempt, "violated", violated.name, detail=violated.detail)
@@ -148,13 +151,12 @@ class Attempts:
             work.running -= 1
             self._freed(work, effector.name, self._clock.monotonic() - attempt.started)
 
-    def _watch(self, attempt: Attempt) -> None:
-        """Time the call."""
-        effector = attempt.effector
-        timeouts = self._timeouts.get(effector.name)
-        if timeouts is None:
-            timeouts = self._timeouts[effector.name] = Timeouts(self._clock, effector.timeout_s, self._time_out)
-        timeouts.watch(attempt)
+    def _timed(self, effector: Effector[..., Any]) -> Timeouts[Attempt]:
+        """Where the calls of an effector are timed."""
+        found = self._timeouts.get(effector.name)
+        if found is None:
+            found = self._timeouts[effector.name] = Timeouts(self._clock, effector.timeout_s, self._time_out)
+        return found
 
     async def _perform(self, attempt: Attempt) -> None:
         """Call the user's function; every way out of it tells exactly one event."""
@@ -217,9 +219,9 @@ class Attempts:
         if late and event not in _CERTAIN:
             return
         attempt.told = True
-        settled = tuple(attempt.call.settled)
+        settled, wait = tuple(attempt.call.settled), None if wait is None else wait_s(wait)
         work, ordinal, fence = attempt.work, attempt.ordinal, attempt.fence
-        self._tell(News(work, ordinal, fence, event, code, value, settled, wait_s(wait), detail, late=late))
+        self._tell(News(work, ordinal, fence, event, code, value, settled, wait, detail, None, late))
 
     def _time_out(self, attempt: Attempt) -> None:
         """The effect may have begun. The slot stays taken until the call really returns."""
@@ -259,7 +261,7 @@ class Attempts:
         )
         self.running.add(attempt)
         attempt.task = asyncio.get_running_loop().create_task(self._ask(attempt, question))
-        self._watch(attempt)
+        self._timed(effector).watch(attempt)
         return True
 
     async def _ask(self, attempt: Attempt, question: Callable[..., Any]) -> None:

@@ -111,7 +111,7 @@ class Executor:
         if crowded is not None or verdict.result is not _ADMITTED:
             return crowded
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
-        free = self.order.plan(decision)
+        free = decision.order_key is None or self.order.plan(decision)
         if free and self._may_start_now(decision, plan, verdict.takes):
             effector = self.app.effectors[plan.actions[0].effector]
             fence = self._state.next_fence() if self._state else 0
@@ -156,7 +156,7 @@ class Executor:
     def admitted(self, found: Open, *, started: bool) -> None:
         """The admission is durable: begin, or queue."""
         work = self.work[found.decision.id] = Work(found)
-        at_head = self.order.enter(work)
+        at_head = found.decision.order_key is None or self.order.enter(work)
         if started:
             self._begin(work, 0)
             return
@@ -370,6 +370,8 @@ class Executor:
         if work.paid:
             self.tokens.give_back(work.takes)
         self.resolution.forget(work)
+        if work.key is None:
+            return
         for successor in self.order.leave(work):
             self.queue(successor)
             self.wake()

@@ -72,7 +72,7 @@ class Planner:
     def _action(self, draft: Draft[Any], after: tuple[int, ...], inputs: dict[str, int]) -> Action:
         if draft.effector not in self._app.effectors:
             raise DeclarationError(f"no effector {draft.effector!r} is declared")
-        args = tuple(None if isinstance(a, ResultOf) else plain(a) for a in draft.args)
+        args = tuple([None if isinstance(a, ResultOf) else plain(a) for a in draft.args])
         kwargs = (
             plain({k: None if isinstance(a, ResultOf) else plain(a) for k, a in draft.kwargs.items()})
             if draft.kwargs

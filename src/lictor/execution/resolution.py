@@ -97,11 +97,12 @@ class Resolution:
 
     def _came_back(self, work: Work, ordinal: int, news: News, at_us: int) -> None:
         """An attempt has ended, or a call that had timed out has returned after all."""
-        effector = self.effector(work, ordinal)
+        plan = work.open.plan
+        lane = self._executor.lanes[work.effector or (plan.actions[ordinal].effector if plan else "")]
+        effector = lane.effector
         act, event = self._executor.act, news.event
         settled = self._executor.amounts.of_call(work, news.settled, at_us) if news.settled else ()
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
-            lane = self._executor.lanes[effector.name]
             lane.breaker.note(failed=event in {"retry", "unknown"})
             lane.pool.deposit()
         if event == "succeed":

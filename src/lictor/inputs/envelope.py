@@ -29,7 +29,13 @@ _LOWEST = max(Priority)
 def fault(signal: Signal) -> str | None:
     """What makes no sense, or None."""
     source, kind, payload, _, version, key, tenant, priority, deadline_us, expires_s, *rest = _fields(signal)
-    if not (_named(source) and _named(tenant) and _named(kind)):
+    if not (
+        type(source) is type(tenant) is type(kind) is str
+        and 0 < len(source) <= NAME_MAX
+        and 0 < len(tenant) <= NAME_MAX
+        and 0 < len(kind) <= NAME_MAX
+        and _storable(source + tenant + kind)
+    ):
         return f"source, tenant and kind are text of 1 to {NAME_MAX} characters"
     if key is not None and not (type(key) is str and 0 < len(key) <= KEY_MAX and _storable(key)):
         return f"a key is text of 1 to {KEY_MAX} characters"
