@@ -103,8 +103,8 @@ def second_outcome() -> AbstractContextManager[object]:
 
         return lenient
 
-    deciders = {**arbiter._DECIDERS, port.Cancel: cancel(arbiter._DECIDERS[port.Cancel])}
-    return all_of(patch.object(arbiter, "_DECIDERS", deciders), attribute(State, "_cancel", fold))
+    deciders = {port.Cancel: cancel(arbiter.DECIDERS[port.Cancel])}
+    return all_of(patch.dict(arbiter.DECIDERS, deciders), attribute(State, "_cancel", fold))
 
 
 # -- I3 ---------------------------------------------------------------------------------------------------------------
@@ -316,8 +316,8 @@ def approval_of_anything() -> AbstractContextManager[object]:
 
         return staticmethod(unbound)
 
-    deciders = {**arbiter._DECIDERS, port.Approve: approve(arbiter._DECIDERS[port.Approve])}
-    return all_of(patch.object(arbiter, "_DECIDERS", deciders), attribute(Gatekeeper, "_held", held))
+    deciders = {port.Approve: approve(arbiter.DECIDERS[port.Approve])}
+    return all_of(patch.dict(arbiter.DECIDERS, deciders), attribute(Gatekeeper, "_held", held))
 
 
 # -- I15 to I20 -------------------------------------------------------------------------------------------------------
