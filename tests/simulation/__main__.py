@@ -70,6 +70,7 @@ def _seeds(first: int, seeds: int, processes: int, evidence: Evidence) -> Tally:
     show(id="S5 seeds a second", value=round(tally.seeds / took_s, 1), unit="seeds/s", rig="simulated")
     never = tally.never_hit()
     show(id="S5 cells never hit", value=len(never), target=0, at_most=True, unit="cells", rig="simulated")
+    evidence.add("processes", processes)
     evidence.add("violations", [{"told": v.told, "replay": v.replay} for v in tally.violations])
     evidence.add("never_hit", [f"{kind} at {where}" for kind, where in never])
     evidence.add("ends", dict(tally.ends))

@@ -182,3 +182,18 @@ def test_what_is_pending_or_held_counts_towards_the_backlog():
         assert first.admitted
 
     simulate(main)
+
+
+def test_a_restart_gives_no_decision_its_extra_attempts_again():
+    async def main(rig):
+        app = payouts(rig.world, idempotent=True, extra_work=1.0, retry_base_s=0.5)
+        await rig.start(app)
+        rig.world.says("a", *["retry"] * 20)
+        await rig.submit(Payout("a"))
+        while len(rig.world.arrivals) < 3:
+            await rig.settle(0.05)
+        await rig.restart(app)
+        await rig.settle(50)
+        assert 4 <= len(rig.world.arrivals) <= 5  # one first attempt, three extra ones, and one that was paid before
+
+    simulate(main)
