@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lictor.errors import Code
 from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Ruling, Signal, Verdict
 
 #: Read once: on CPython 3.11 reading a member of an enumeration costs as much as a call.
@@ -101,6 +102,11 @@ class Entry(msgspec.Struct, eq=False):
         self.handle = handle
         if self.future is not None and not self.future.done():
             self.future.set_result(handle)
+
+    def archived(self, decision: int | None) -> None:
+        """The key was used before, and the answer that it got is no longer in this journal."""
+        if self.signal is not None and self.decision is not None:
+            self.refuse(Result.REFUSED, Code.ARCHIVED, self.decision.received_us, {"bound_to": decision})
 
     def refuse(
         self, result: Result, code: str, at_us: int, seen: dict[str, Any], *, retry_after_s: float | None = None

@@ -128,6 +128,8 @@ class Code(StrEnum):
     SOURCE_DEMOTED = "SOURCE_DEMOTED"
     #: The key was used before for other content.
     KEY_REUSED = "KEY_REUSED"
+    #: The key was used before, and what it was answered has been archived; look it up there.
+    ARCHIVED = "ARCHIVED"
     #: The deadline had passed before the decision could be admitted.
     EXPIRED = "EXPIRED"
     #: A balance has not enough left for the reservation.

@@ -139,7 +139,8 @@ class Pipeline:
         verdict = answer.verdict
         if entry.lease is not None and not answer.started:
             self.execution.not_started(entry)
-        if verdict is None:
+        if verdict is None:  # its record is gone from this journal; a decision that was ruled again has ended meanwhile
+            entry.archived(answer.decision)
             return
         if answer.ok and answer.open is not None and verdict.result is _ADMITTED:
             self.execution.admitted(answer.open, started=answer.started)
