@@ -80,7 +80,7 @@ class Submission(Steering):
         if inputs.closed:
             seen = {"free_bytes_min": self.settings.free_bytes_min}
             inputs.shed(entry, Code.NOT_ADMITTING, received_us, seen, ROOM_AGAIN_S)
-        elif inputs.full:
+        elif inputs.full or self.pipeline.validation.asked >= inputs.waiting_max:
             inputs.shed(entry, Code.OVERLOADED, received_us, {"waiting_max": inputs.waiting_max}, 0.1)
         else:
             inputs.offer(entry)

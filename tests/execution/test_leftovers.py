@@ -148,3 +148,70 @@ def test_a_new_bucket_does_not_look_through_all_others_each_time():
     for number in range(2 * BUCKETS_MAX + 10):
         assert tokens.take((Take("calls", f"scope-{number}", 1.0),))  # none of them is idle for an hour
     assert len(looked) == 2
+
+
+def test_work_that_expires_before_an_effector_that_hangs_does_not_pile_up():
+    app = App("hangs", version="1")
+    app.decision(expires_in_s=0.2)(Do)
+
+    @app.effector(idempotent=False, timeout_s=60, slots=1)
+    async def hangs(call: Call, what: int) -> None:
+        await asyncio.Event().wait()
+
+    app.plan(Do)(lambda do: hangs.action(do.what))
+
+    async def main():
+        async with Node(app, settings=QUICK) as node:
+            lane, state = node.pipeline.execution.lanes["hangs"], node.journal.state
+            admitted = 0
+            while admitted < 4_000:
+                admitted += sum(handle.admitted for handle in await node.submit_many([Do(n) for n in range(500)]))
+                await asyncio.wait_for(until(lambda: len(state.open) <= 1), 10)
+            return lane.ready.size
+
+    assert asyncio.run(main()) < 1_600
+
+
+def test_work_that_expires_while_it_waits_for_tokens_does_not_pile_up():
+    app = App("short", version="1")
+    app.decision(expires_in_s=0.2)(Do)
+    rate = app.rate("calls", per_hour=1)
+    app.gate(Do)(lambda do, state: allow(rate.take()))
+    effector = app.effector(idempotent=True, timeout_s=60, slots=1_000, name="do")(done)
+    app.plan(Do)(lambda do: effector.action(do.what))
+
+    async def main():
+        async with Node(app, settings=QUICK) as node:
+            admitted = 0
+            while admitted < 4_000:
+                admitted += sum(handle.admitted for handle in await node.submit_many([Do(n) for n in range(500)]))
+                await asyncio.wait_for(until(lambda: not node.journal.state.open), 10)
+            return sum(bucket.waiting.size for bucket in node.pipeline.execution.tokens._buckets.values())
+
+    assert asyncio.run(main()) < 1_600
+
+
+def test_decisions_whose_lookups_are_slow_are_bounded():
+    app = App("slow", version="1")
+    app.decision(expires_in_s=600)(Do)
+    answer = asyncio.Event()
+
+    @app.lookup(Do, timeout_s=60)
+    async def slow(do: Do) -> int:
+        await answer.wait()
+        return 1
+
+    app.gate(Do)(lambda do, state: allow() if state[slow] else None)
+    effector = app.effector(idempotent=True, timeout_s=60, name="do")(done)
+    app.plan(Do)(lambda do: effector.action(do.what))
+
+    async def main():
+        async with Node(app, settings=Settings(drain_s=0.0, waiting_max=50)) as node:
+            first = [asyncio.ensure_future(node.submit(Do(n))) for n in range(50)]
+            await asyncio.wait_for(until(lambda: node.pipeline.validation.asked == 50), 10)
+            shed = await node.submit(Do(50))
+            answer.set()
+            later = [handle.admitted for handle in await asyncio.gather(*first)]
+            return shed.verdict.code, all(later), (await node.submit(Do(51))).admitted
+
+    assert asyncio.run(main()) == ("OVERLOADED", True, True)

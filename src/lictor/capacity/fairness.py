@@ -7,8 +7,8 @@ virtual time, so idling earns nothing. O(log tenants + log work) an operation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from heapq import heappop, heappush
+from collections.abc import Callable, Mapping
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
@@ -110,6 +110,21 @@ class FairQueue(Generic[W]):
         found.time = max(0.0, found.time + more / self._weights.get(tenant, 1.0))
         if found.active:
             heappush(queue.order, (found.time, tenant))  # its entry with the old time is passed over
+
+    def keep(self, wanted: Callable[[W], bool]) -> None:
+        """Drop all work that is not wanted any more."""
+        self.size = 0
+        for priority, queue in self._classes.items():
+            count = 0
+            for tenant in queue.tenants.values():
+                tenant.work = [ready for ready in tenant.work if wanted(ready[2])]
+                heapify(tenant.work)
+                tenant.active = bool(tenant.work)
+                count += len(tenant.work)
+            queue.order = [(tenant.time, name) for name, tenant in queue.tenants.items() if tenant.active]
+            heapify(queue.order)
+            self._counts[priority] = count
+            self.size += count
 
     @staticmethod
     def _head(queue: _Class[W]) -> _Tenant[W]:

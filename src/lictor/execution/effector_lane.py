@@ -22,10 +22,19 @@ from .work import Work
 COST_MAX = 100.0
 
 
+#: Work that has ended is looked for in the queues when there is this much of it.
+LEFT_MIN = 1_024
+
+
+def _goes_on(work: Work) -> bool:
+    return not work.concluded
+
+
 class EffectorLane:
     """Where work for one effector waits for a slot."""
 
     __slots__ = (
+        "_left",
         "_nested",
         "_weights",
         "breaker",
@@ -45,6 +54,8 @@ class EffectorLane:
         #: Ready children by their depth, the deepest last.
         self._nested: dict[int, FairQueue[Work]] = {}
         self._weights = weights
+        #: How much has ended while it stood here, since that was last looked for.
+        self._left = 0
         self._know(effector.nests)
         #: What this turn has planned for it, by class; in `ready` after the commit.
         self.coming: dict[int, int] = {}
@@ -75,6 +86,14 @@ class EffectorLane:
                 if self._nested[depth].size and self.open(depth):
                     return self._nested[depth].pop()
         return self.ready.pop() if self.ready.size and self.open(0) else None
+
+    def left(self) -> None:
+        """Work has ended while it stood here; it is dropped when such work may be half of all (I17)."""
+        self._left += 1
+        if self._left >= max(LEFT_MIN, self.ready.size // 2):
+            self._left = 0
+            for queue in (self.ready, *self._nested.values()):
+                queue.keep(_goes_on)
 
     def open(self, depth: int) -> bool:
         """Whether a call at this depth may take a slot now; those that deeper calls may need are left free."""

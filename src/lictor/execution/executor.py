@@ -367,8 +367,9 @@ class Executor:
         if work is None:
             return
         work.concluded = True
-        if work.paid:
-            self.tokens.give_back(work.takes)
+        for name in work.queued:
+            self.lanes[name].left()
+        self.tokens.leave(work)
         self.resolution.forget(work)
         if work.key is None:
             return

@@ -19,6 +19,8 @@ from .work import Work
 
 #: Full buckets that nobody waits at are forgotten beyond this many: a new one would be the same.
 BUCKETS_MAX = 10_000
+#: Work that has ended is looked for in the queues when there is this much of it.
+LEFT_MIN = 1_024
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class Tokens:
         self._ready = ready
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._forget_at = BUCKETS_MAX
+        #: How much has ended while it waited here, since that was last looked for.
+        self._left, self._look_at = 0, LEFT_MIN
         self._since: float | None = None
 
     def start_empty(self) -> None:
@@ -58,6 +62,18 @@ class Tokens:
         """They were not used after all."""
         for take in takes:
             self._bucket(take).tokens.give_back(take.count)
+
+    def leave(self, work: Work) -> None:
+        """Work has ended: what was taken for it comes back, and whoever still waits here is dropped in time (I17)."""
+        if work.paid:
+            self.give_back(work.takes)
+        elif work.short:
+            self._left += 1
+            if self._left >= self._look_at:
+                for bucket in self._buckets.values():
+                    bucket.waiting.keep(lambda waits: not waits.concluded)
+                self._left = 0
+                self._look_at = max(LEFT_MIN, sum(bucket.waiting.size for bucket in self._buckets.values()))
 
     def wait(self, work: Work) -> None:
         """Let work that is short wait for its tokens; `ready` is called with it once they are taken for it."""

@@ -42,6 +42,8 @@ class Validator:
         #: In force, by name and subject; feedback keeps it.
         self.adjustments: Mapping[tuple[str, str], Adjustment] = {}
         self._lookups = Lookups(app)
+        #: Decisions whose lookups have not answered yet.
+        self.asked = 0
         self._value_of = value_of
         self._ready = ready
         self._spawn = spawn
@@ -71,11 +73,15 @@ class Validator:
         decision = entry.decision
         if decision is None or entry.answers is not None or not self._lookups.needed(decision.kind):
             return False
+        self.asked += 1
         self._spawn(self._ask(entry, decision, (decision.deadline_us - now_us) / 1e6))
         return True
 
     async def _ask(self, entry: Entry, decision: Decision, left_s: float) -> None:
-        entry.answers = await self._lookups.ask(decision.kind, entry.value, left_s)
+        try:
+            entry.answers = await self._lookups.ask(decision.kind, entry.value, left_s)
+        finally:
+            self.asked -= 1
         self._ready(entry)
 
     # -- gates ----------------------------------------------------------------------------------------------------
