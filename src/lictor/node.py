@@ -18,9 +18,10 @@ from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
 from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.runtime import collector
+from lictor.runtime.cancellation import being_cancelled
 from lictor.runtime.clock import Clock, SteadyClock, SystemClock
 from lictor.runtime.ids import Ids
-from lictor.runtime.offload import Lanes, being_cancelled, threads
+from lictor.runtime.offload import Lanes, threads
 from lictor.runtime.randomness import Randomness
 from lictor.submission import Submission
 

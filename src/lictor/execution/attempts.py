@@ -20,9 +20,10 @@ from lictor.declarations.plain import storable, text, told, wait_s
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState
 from lictor.records import Amount, Report
+from lictor.runtime.cancellation import being_cancelled
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
-from lictor.runtime.offload import Lane, being_cancelled
+from lictor.runtime.offload import Lane
 from lictor.runtime.probe import Probe
 
 from .hearing import sound

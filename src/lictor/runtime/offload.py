@@ -14,12 +14,6 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-def being_cancelled() -> bool:
-    """Whether the current task itself is asked to end; if not, a `CancelledError` comes from what it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _returned(call: Callable[[], T]) -> T:
     """The call's result. No future can carry a `StopIteration`: who waits for it would wait for ever."""
     try:

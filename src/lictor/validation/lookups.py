@@ -12,7 +12,7 @@ from typing import Any
 from lictor.declarations.declared import Declared
 from lictor.declarations.gates import Lookup
 from lictor.declarations.plain import told
-from lictor.runtime.offload import being_cancelled
+from lictor.runtime.cancellation import being_cancelled
 
 from .snapshot import LookupFailure
 
