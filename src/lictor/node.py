@@ -47,6 +47,7 @@ class Node(Submission, Insight):
         self.journal = journal_at(journal, self.settings) if isinstance(journal, str) else journal
         self._lanes = lanes
         self._wanted = asyncio.Event()
+        self._turns: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Future[Any]] = set()
@@ -113,7 +114,11 @@ class Node(Submission, Insight):
         for (budget, scope), balance in state.balances.items():
             declared = app.balances.get(budget)
             if declared is not None and limits.get(budget) != manifest["balances"][budget]:
-                limit = declared.limit_for(scope)
+                try:
+                    limit = declared.limit_for(scope)
+                except Exception as error:  # noqa: BLE001 - a limit may be user code; the one in force stays
+                    self.pipeline.monitoring.note("limit_failed", budget=budget, scope=scope, error=told(error))
+                    continue
                 if limit != balance.limit:
                     verbs.append(port.SetLimit(budget, scope, limit, now_us, f"app:{app.version}", declared.window_s))
         verbs += self.pipeline.execution.doubts(state, now_us)
@@ -226,8 +231,8 @@ class Node(Submission, Insight):
 
     async def stop(self) -> None:
         """Drain, and close the journal. What is open goes on at the next start."""
-        started = bool(self._tasks)
-        if started and self.failure is None:
+        started = self._turns is not None
+        if self._turns is not None and self.failure is None:
             await self.drain()
             self.pipeline.feedback.flush()
             self._stopping = True
@@ -237,7 +242,7 @@ class Node(Submission, Insight):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        self._tasks, self._turns = [], None
         self._tell_stopped(NodeStoppedError())
         for task in list(self._beside):
             task.cancel()
@@ -255,7 +260,11 @@ class Node(Submission, Insight):
         return bool(self._wanted.is_set() or p.requests or p.answered or len(p.inputs) or p.execution.unwritten)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,0 +1,75 @@
+"""A node that cannot start leaves nothing behind: the journal is free for the next."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lictor import App, Call, Node, allow
+from lictor.errors import LictorError
+
+
+@dataclass(frozen=True)
+class Pay:
+    amount: int = 1
+
+
+def app_of(limit: Any = 10) -> App:
+    app = App("starts", version="1")
+    app.decision(expires_in_s=600)(Pay)
+    cash = app.balance("cash", limit=limit, per="tenant")
+    app.reference("prices", lambda: 1, max_age_s=60)
+    app.gate(Pay)(lambda pay, state: allow(cash.reserve(pay.amount)))
+
+    @app.effector(idempotent=True, timeout_s=5)
+    async def pay(call: Call) -> None:
+        """Nothing."""
+
+    app.plan(Pay)(lambda pay_: pay.action())
+    return app
+
+
+def test_a_start_that_fails_frees_the_journal(tmp_path):
+    path, failed = str(tmp_path / "journal.db"), []
+
+    async def main():
+        node = Node(app_of(), path)
+        node.pipeline.execution.recover = lambda state, at_us: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            async with node:
+                failed.append("entered")
+        async with Node(app_of(), path) as other:
+            return (await other.submit(Pay())).admitted, node.journal
+
+    assert asyncio.run(main())[0]
+    assert not failed
+
+
+def test_a_start_that_finds_the_journal_locked_says_so_and_leaves_the_other_alone(tmp_path):
+    path = str(tmp_path / "journal.db")
+
+    async def main():
+        async with Node(app_of(), path) as first:
+            with pytest.raises(LictorError, match="is open in another node"):
+                async with Node(app_of(), path):
+                    pass
+            return (await first.submit(Pay())).admitted
+
+    assert asyncio.run(main())
+
+
+def test_a_limit_that_raises_leaves_the_one_in_force(tmp_path):
+    path = str(tmp_path / "journal.db")
+
+    def broken(scope: str) -> int:
+        raise ValueError(scope)
+
+    async def main():
+        async with Node(app_of(), path) as node:
+            await node.submit(Pay(), tenant="acme")
+        async with Node(app_of(broken), path) as node:
+            limit = node.journal.state.balances["cash", "acme"].limit
+            return limit, (await node.submit(Pay(), tenant="acme")).admitted, node.failure
+
+    assert asyncio.run(main()) == (10, True, None)
