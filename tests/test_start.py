@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from lictor import App, Call, Node, allow
-from lictor.errors import LictorError
+from lictor import App, Call, Node, Settings, allow
+from lictor.errors import JournalIOError, LictorError
+from lictor.journal.memory import MemoryJournal
+from lictor.journal.port import Admit
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,39 @@ def test_a_limit_that_raises_leaves_the_one_in_force(tmp_path):
             return limit, (await node.submit(Pay(), tenant="acme")).admitted, node.failure
 
     assert asyncio.run(main()) == (10, True, None)
+
+
+def test_what_has_not_begun_when_the_journal_fails_does_not_begin():
+    begun: list[str] = []
+
+    class Failing(MemoryJournal):
+        async def write(self, verbs: Any, at_us: int) -> Any:
+            if admitted and any(isinstance(verb, Admit) for verb in verbs):
+                raise JournalIOError("the disk is gone")
+            admitted.extend(verb for verb in verbs if isinstance(verb, Admit))
+            return await super().write(verbs, at_us)
+
+    admitted: list[Any] = []
+    app = App("fails", version="1")
+    app.decision(expires_in_s=600)(Pay)
+    app.gate(Pay)(lambda pay, state: allow())
+
+    @app.effector(idempotent=False, timeout_s=5)
+    async def pay(call: Call) -> None:
+        begun.append(call.key)
+
+    app.plan(Pay)(lambda pay_: pay.action())
+
+    async def main():
+        async with Node(app, Failing(), settings=Settings(turn_max=1, drain_s=0.0)) as node:
+            waiting = [
+                asyncio.ensure_future(node.submit(Pay(n))) for n in range(2)
+            ]  # two turns in one step of the loop
+            await asyncio.wait(waiting)
+            while node.pipeline.execution.running():
+                await asyncio.sleep(0)
+            return node.failure
+
+    assert isinstance(asyncio.run(main()), JournalIOError)
+    assert admitted
+    assert not begun

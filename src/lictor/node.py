@@ -158,6 +158,7 @@ class Node(Submission, Insight):
         """Crash only: nothing is acknowledged any more; who waits is told."""
         self.failure = error
         self.accepting = False
+        self.pipeline.execution.attempts.closed = True
         stopped = NodeStoppedError(f"the node has stopped: {error}")
         self._tell_stopped(stopped)
         self.pipeline.feedback.fail(stopped)

@@ -103,6 +103,8 @@ class Attempts:
         self._lanes: dict[str, Lane] = {}
         self._timeouts: dict[str, Timeouts[Attempt]] = {}
         self.running: set[Attempt] = set()
+        #: The journal has failed and may be another node's by now (I19): what has not begun does not.
+        self.closed = False
 
     def use_lane(self, effector: str, lane: Lane) -> None:
         """Sync functions of this effector run there."""
@@ -135,7 +137,7 @@ class Attempts:
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector
         try:
-            if not self._may_begin(work, effector.name):
+            if self.closed or not self._may_begin(work, effector.name):
                 self._told(attempt, "give_back")
                 return
             self._assert_admitted(work)
@@ -200,7 +202,7 @@ class Attempts:
 
     def _in_lane(self, attempt: Attempt, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call a sync function, unless its time-out or a halt came while it stood in its lane: then nothing begins."""
-        if attempt.told or not self._may_begin(attempt.work, attempt.effector.name):
+        if attempt.told or self.closed or not self._may_begin(attempt.work, attempt.effector.name):
             raise NotBegun
         perform: Any = attempt.effector.perform
         return perform(attempt.call, *args, **kwargs)
