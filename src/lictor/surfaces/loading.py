@@ -9,7 +9,9 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import iscoroutinefunction, isroutine
 from pathlib import Path
 from types import ModuleType
 
@@ -32,14 +34,22 @@ def load(spec: str) -> App:
             raise DeclarationError(f"{module_name}: which App?", hint=f"{there}; say {module_name}:NAME")
         name = apps[0]
     found = getattr(module, name, None)
-    if callable(found) and not isinstance(found, App):
-        found = found()
+    if isroutine(found) and not iscoroutinefunction(found):
+        found = _made(found, f"{module_name}:{name}")
     if isinstance(found, App):
         return found
     near = get_close_matches(name, apps, n=1) or apps
     hint = f"did you mean {module_name}:{near[0]}?" if near else "an App is made by lictor.App(...)"
     what = f"has no {name!r}" if found is None else f"{name!r} is a {type(found).__name__}, not an App"
     raise DeclarationError(f"{module_name} {what}", hint=hint)
+
+
+def _made(make: Callable[[], object], spec: str) -> object:
+    """What the user's function makes, which is called without arguments."""
+    try:
+        return make()
+    except Exception as error:
+        raise DeclarationError(f"{spec}() failed: {type(error).__name__}: {error}", hint=_place(error)) from error
 
 
 def _module(name: str) -> ModuleType:
