@@ -61,6 +61,17 @@ def test_what_makes_no_sense_is_said_at_once(declare):
         declare(App("a"))
 
 
+def test_an_async_gate_is_refused_where_it_is_declared():
+    app = App("a")
+    app.decision()(Payout)
+
+    async def asks(_payout, _state):
+        return allow()
+
+    with pytest.raises(DeclarationError, match="'asks' is async"):
+        app.gate(Payout)(asks)
+
+
 def test_tokens_and_amounts_are_checked_where_they_are_asked_for():
     app = App("a")
     cash, calls = app.balance("cash", 1), app.rate("calls", per_s=2, burst=5)

@@ -135,6 +135,8 @@ class App(Declared):
 
         def declare(check: Callable[[K, Snapshot], Answer]) -> Callable[[K, Snapshot], Answer]:
             called = name or check.__name__
+            if inspect.iscoroutinefunction(check):
+                raise DeclarationError(f"gate {called!r} is async", hint="gates are plain functions; ask by app.lookup")
             version = source_digest(check, parameters)
             for type_ in kinds:
                 kind = self.kind(type_)
