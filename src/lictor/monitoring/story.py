@@ -21,6 +21,8 @@ from .redaction import Redactor
 Left = Callable[[str, str, int | None], Any]
 
 _SAID = {"allow": "allowed", "deny": "denied", "amend": "amended", "hold": "held", "defer": "deferred"}
+# They rule too, but nobody declared them: counted as gates, they would make a reader look for one that is not there.
+_BESIDE_GATES = frozenset({"journal", "halt", "deadline", "demotion", "inputs", "permission", "plan"})
 
 
 class Story:
@@ -101,9 +103,9 @@ class Story:
         )
 
     def _verdict(self, verdict: Verdict, plan: Plan | None, lease: Lease | None, row: HistoryRow) -> Line:
-        gates = len({ruling.gate for ruling in verdict.rulings})
+        gates = len({ruling.gate for ruling in verdict.rulings if ruling.gate not in _BESIDE_GATES})
         text = f"{verdict.result}" + (f" {verdict.code}" if verdict.code else "")
-        text += f": {gates} gate{'s' * (gates != 1)}"
+        text += f": {gates} gate{'s' * (gates != 1)}" if gates else ""
         if verdict.result == "admitted":
             self._plan, self._reserved = plan, verdict.reservations
             text += "".join(f", reserved {self._reservation(r, verdict.rulings)}" for r in verdict.reservations)
