@@ -205,6 +205,9 @@ def _ending(facts: dict[str, Any], path: Path, took_s: float, show: Any) -> None
         f"{orders['rejected']} rejected, {orders['in_doubt']} in doubt, {orders['reconciled']} reconciled"
     )
     show(f"shortfall {tca['shortfall_bps']:.3f} bps of what was wanted; identity error {tca['identity_error_max']:g}")
+    for finding in invariants["findings"]:
+        if not finding["holds"]:
+            show(f"VIOLATED {finding['name']}: {finding['detail']}")
     show(
         f"{invariants['checked']} checks, {invariants['violated']} violated; {took_s:.1f} s; {path.parent}/report.html"
     )
