@@ -191,4 +191,6 @@ def check_scope(scope: str) -> None:
     """
     kind, _, name = scope.partition(":")
     if scope != "all" and not (kind in {"kind", "source", "tenant", "effector"} and name):
-        raise DeclarationError(f"scope {scope!r}", hint="all, kind:NAME, source:NAME, tenant:NAME or effector:NAME")
+        raise DeclarationError(
+            f"{scope!r} is no scope", hint="all, kind:NAME, source:NAME, tenant:NAME or effector:NAME"
+        )
