@@ -64,7 +64,7 @@ def start_before_commit() -> AbstractContextManager[object]:
     return all_of(
         attribute(executor.Executor, "starts", starts),
         attribute(executor.Executor, "started", constant(None)),
-        attribute(attempts.Attempts, "_assert_admitted", lambda _: staticmethod(lambda _work: None)),
+        attribute(attempts.Attempts, "_assert_promises", lambda _: staticmethod(lambda _attempt: None)),
     )
 
 

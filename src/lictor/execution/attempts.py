@@ -65,6 +65,10 @@ def action_key(decision: int, ordinal: int) -> str:
     return f"{id_text(decision)}.{ordinal}"
 
 
+#: Last events after which an effect may have happened: no second call follows them where that could double it.
+_UNKNOWABLE = frozenset({"doubt", "pend"})
+
+
 class NotBegun(Exception):
     """A call that stood in its lane was not made after all."""
 
@@ -140,7 +144,7 @@ class Attempts:
             if self.closed or not self._may_begin(work, effector.name):
                 self._told(attempt, "give_back")
                 return
-            self._assert_admitted(work)
+            self._assert_promises(attempt)
             timeouts = self._timeouts.get(effector.name)
             if timeouts is None:
                 timeouts = self._timed(effector)
@@ -237,13 +241,22 @@ class Attempts:
             attempt.task.cancel()
 
     @staticmethod
-    def _assert_admitted(work: Work) -> None:
-        """I1, in the line before the effect: an admitted verdict on exactly this content."""
-        found = work.open
-        if found.verdict.result != "admitted" or found.verdict.digest != found.decision.digest:
-            raise InvariantViolation("I1", f"decision {found.decision.id} starts without a verdict on its content")
+    def _assert_promises(attempt: Attempt) -> None:
+        """In the line before the effect, what the journal has decided is asserted once more."""
+        found, effector = attempt.work.open, attempt.effector
+        decision, action = found.decision, found.actions[attempt.ordinal]
+        if found.verdict.result != "admitted" or found.verdict.digest != decision.digest:
+            raise InvariantViolation("I1", f"decision {decision.id} starts without a verdict on its content")
         if found.state != _RUNNING:
-            raise InvariantViolation("I1", f"decision {found.decision.id} starts while {found.state}")
+            raise InvariantViolation("I1", f"decision {decision.id} starts while {found.state}")
+        if found.started_us is None or found.started_us >= decision.deadline_us:
+            raise InvariantViolation(
+                "I5", f"decision {decision.id} was started at {found.started_us}, past its deadline"
+            )
+        if attempt.call.decision != decision.id or attempt.call.ordinal != attempt.ordinal:
+            raise InvariantViolation("I7", f"decision {decision.id} is attempted under the key of another action")
+        if action.attempts > 1 and not effector.idempotent and action.event in _UNKNOWABLE:
+            raise InvariantViolation("I8", f"action {attempt.ordinal} of {decision.id} is sent again while in doubt")
 
     # -- questions ------------------------------------------------------------------------------------------------
 

@@ -250,12 +250,12 @@ class Executor:
 
     def _may_begin(self, work: Work, effector: str) -> bool:
         """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
-        found, state = work.open, self._state
-        decision = found.decision
+        found, decision, state = work.open, work.open.decision, self._state
         if state is not None and state.halts and halted(state, decision, effector) is not None:
             return False
-        now_us = self.clock.wall_us()
-        lease = found.lease_until_us
+        if work.key is not None and not self.order.head(work):
+            raise InvariantViolation("I4", f"decision {decision.id} passes others of its order key")
+        now_us, lease = self.clock.wall_us(), found.lease_until_us
         return now_us < decision.deadline_us and (lease is None or now_us < lease)
 
     def halted(self, work: Work, effector: str | None = None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lictor.declarations.declared import Declared
 from lictor.declarations.plain import text
 from lictor.entry import Entry
-from lictor.errors import Code, LictorError
+from lictor.errors import Code, InvariantViolation, LictorError
 from lictor.journal.port import Journal, Verb
 from lictor.records import Result, Signal
 from lictor.runtime.ids import Ids, id_text
@@ -88,6 +88,8 @@ class Intake:
 
     def offer(self, entry: Entry) -> None:
         """Add an arrival; the caller has asked `full`."""
+        if len(self._waiting) >= self.waiting_max:
+            raise InvariantViolation("I17", f"more than {self.waiting_max} signals wait for a turn")
         self._waiting.append(entry)
 
     def take(self, count_max: int) -> list[Entry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lictor.errors import InvariantViolation
 from lictor.lifecycle import ACTION_TERMINAL, ActionState, DecisionState, act
 from lictor.records import Amount, Approval, Decision, Outcome, Plan, Verdict
 
@@ -43,6 +44,8 @@ class OpenAction(msgspec.Struct, eq=False, gc=False):
 
     def apply(self, news: Act) -> None:
         """Fold one event into the action."""
+        if news.fence != self.fence:
+            raise InvariantViolation("I9", f"{news.event} of attempt {news.fence:x} changes one of {self.fence:x}")
         self.state = act(self.state, news.event).to
         self.event = news.event
         if news.event == "give_back":

@@ -62,7 +62,8 @@ class KeysInMemory:
         return self.bound.get((tenant, source, key))
 
     def put(self, tenant: str, source: str, key: str, bound: Bound) -> None:
-        self.bound[tenant, source, key] = bound
+        if self.bound.setdefault((tenant, source, key), bound).decision != bound.decision:
+            raise InvariantViolation("I10", f"key {key} of {tenant} and {source} is bound to another decision")
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):

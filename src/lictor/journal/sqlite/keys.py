@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from lictor.errors import InvariantViolation
 from lictor.journal.open import Open
 from lictor.journal.state import Bound
 
@@ -122,7 +123,8 @@ class StoredKeys:
         asked = self._asked  # an admission asks first
         known = asked[2] is key and asked[1] == source and asked[0] == tenant
         digest = self._asked_digest if known else key_digest(tenant, source, key)
-        self._fresh[digest] = bound
+        if self._fresh.setdefault(digest, bound).decision != bound.decision:
+            raise InvariantViolation("I10", f"key {key} of {tenant} and {source} is bound to another decision")
         self._bound.append(digest + bound.decision.to_bytes(8) + bound.digest)
 
     def take_bound(self, first_seq: int, at_us: int, still_open: Mapping[int, Open], many: Many) -> bytes:
