@@ -236,7 +236,7 @@ def no_fence() -> AbstractContextManager[object]:
     def take(original):
         def any_attempt(self, news, at_us):
             fence = news.work.open.actions[news.ordinal].fence
-            original(self, news._replace(fence=fence, late=False), at_us)
+            original(self, msgspec.structs.replace(news, fence=fence, late=False), at_us)
 
         return any_attempt
 
