@@ -16,7 +16,7 @@ from lictor.journal import port
 from lictor.pipeline import Pipeline
 from lictor.records import Amount, Approval, Halt, Report
 from lictor.runtime.clock import Clock
-from lictor.runtime.ids import id_text
+from lictor.runtime.ids import id_number, id_text
 
 
 class Steering:
@@ -45,7 +45,7 @@ class Steering:
         return await future
 
     async def approve(
-        self, decision: int, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
+        self, decision: int | str, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
     ) -> None:
         """Answer a held decision, for the gate that holds it or a named one.
 
@@ -53,6 +53,7 @@ class Steering:
             NotFoundError: it is not held.
             DeniedError: the approver is its source, or it was answered before.
         """
+        decision = id_of(decision)
         found = self.journal.state.open.get(decision)
         holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
         wanted = [r for r in holding if gate in (None, r.gate)]
@@ -75,12 +76,13 @@ class Steering:
         self.pipeline.validation.again(decision)
         self.wake()
 
-    async def cancel(self, decision: int, *, by: str, reason: str = "") -> bool:
+    async def cancel(self, decision: int | str, *, by: str, reason: str = "") -> bool:
         """Ask to cancel: True when it ended cancelled here, False when it had started and its effectors are asked.
 
         Raises:
             NotFoundError: it is not open.
         """
+        decision = id_of(decision)
         withdrawn = self.pipeline.validation.withdrawn
         withdrawn.add(decision)
         try:
@@ -100,6 +102,7 @@ class Steering:
         In effect when this returns, and in memory before (I12).
         """
         check_scope(scope)
+        self._check_declared(scope)
         if reduce_only and scope.startswith("effector:"):
             raise DeclarationError(f"{scope}: an effector is halted or not", hint="reduce a kind, source or tenant")
         mode = "reduce_only" if reduce_only else "halted"
@@ -107,6 +110,18 @@ class Steering:
         halt = Halt(scope=scope, mode=mode, at_us=self.clock.wall_us(), by=text(by), reason=text(reason))
         self.journal.state.halts[scope] = halt
         await self._request(port.SetHalt(halt))
+
+    def _check_declared(self, scope: str) -> None:
+        """A kill switch with a slip of the pen must not answer that it works."""
+        what, _, name = scope.partition(":")
+        names: dict[str, list[str]] = {
+            "kind": list(self.app.kinds),
+            "effector": list(self.app.effectors),
+            "source": list(self.app.sources),
+        }
+        declared = names.get(what)
+        if declared and name not in declared:
+            raise DeclarationError(f"{scope}: no {what} {name!r} is declared", hint=f"there are: {', '.join(declared)}")
 
     async def resume(self, scope: str = "all", *, by: str, reason: str = "") -> None:
         """Lift a halt; a named person does it."""
@@ -181,6 +196,22 @@ class Steering:
         told.add_done_callback(self._asked.discard)
         self.wake()
         return await told
+
+
+def id_of(decision: object) -> int:
+    """A decision's id, given as the number that `handle.id` is or as the text that people see.
+
+    Raises:
+        NotFoundError: it is neither.
+    """
+    if isinstance(decision, int):
+        return decision
+    number = id_number(decision) if isinstance(decision, str) else None
+    if number is None:
+        raise NotFoundError(
+            f"{decision!r:.60} is no decision's id", hint="give handle.id, or the 13 letters that are shown"
+        )
+    return number
 
 
 def check_scope(scope: str) -> None:

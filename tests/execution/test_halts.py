@@ -6,7 +6,7 @@ from tests.rig import Payout, payouts, simulate
 from lictor import App, DeclarationError, DeniedError, all_of
 
 SCOPES = ["all", "kind:Payout", "source:agent", "tenant:acme", "effector:transfer"]
-OTHERS = ["kind:Other", "source:other", "tenant:other", "effector:other"]
+OTHERS = ["source:other", "tenant:other"]
 
 
 @pytest.mark.parametrize("scope", SCOPES)
