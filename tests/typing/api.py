@@ -218,7 +218,8 @@ async def program() -> None:
         if handle.id is not None:
             await node.approve(handle.id, by="ann")
             assert_type(await node.cancel(handle.id, by="ann"), bool)
-        await node.approve("inv-991", by="ann")  # type: ignore[arg-type]
+        await node.approve("0cnf276ae0000", by="ann")
+        await node.approve(handle, by="ann")  # type: ignore[arg-type]
         await node.halt("tenant:acme", by="ann", reduce_only=True)
         await node.halt("all")  # type: ignore[call-arg]
         await node.resolve("ref-1", report("r-2", final=False))
