@@ -1,12 +1,14 @@
 """Halts: nothing starts in their scope once confirmed (I12), what ran goes on, and a restart changes nothing."""
 
+from dataclasses import dataclass
+
 import pytest
 from tests.rig import Payout, payouts, simulate
 
 from lictor import App, DeclarationError, DeniedError, all_of
 
 SCOPES = ["all", "kind:Payout", "source:agent", "tenant:acme", "effector:transfer"]
-OTHERS = ["source:other", "tenant:other"]
+OTHERS = ["kind:Other", "source:other", "tenant:other", "effector:other"]
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -36,8 +38,16 @@ def test_nothing_starts_in_a_halted_scope_until_it_is_resumed(scope):
 
 @pytest.mark.parametrize("scope", OTHERS)
 def test_another_scope_is_not_touched(scope):
+    @dataclass(frozen=True)
+    class Other:
+        account: str
+
     async def main(rig):
-        node = await rig.start(payouts(rig.world))
+        app = payouts(rig.world)
+        app.decision()(Other)
+        other = app.effector(idempotent=True, timeout_s=10, name="other")(rig.world.perform)
+        app.plan(Other)(lambda wanted: other.action(wanted.account, 1))
+        node = await rig.start(app)
         await rig.on(node.halt(scope, by="ann"))
         assert (await rig.outcome(Payout("a"), source="agent", tenant="acme")).result == "succeeded"
 
