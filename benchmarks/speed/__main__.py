@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -67,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         quiet_s=options.quiet_s,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    command = "make bench" if not (options.only or options.quick) else "python -m benchmarks.speed"
+    given = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "benchmarks.speed", *given]) if given else "make bench"
     path = write(results, out=options.out, seed=options.seed, started_us=started_us, command=command)
     print(table(options.out))
     print(f"written: {path} and report.html beside it")
