@@ -34,6 +34,10 @@ class Arm:
         """Submit one decision; True once its admission is durable, False when it was shed. Its outcome follows."""
         raise NotImplementedError
 
+    async def refuse(self, numbers: Sequence[int]) -> None:
+        """Submit decisions that a gate refuses and return when all refusals are durable."""
+        raise NotImplementedError
+
     async def fan_out(self, actions: int) -> None:
         """Submit one decision that becomes this many actions and return when its outcome is durable."""
         raise NotImplementedError

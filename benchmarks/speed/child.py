@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from benchmarks.speed import arms, measures
 from benchmarks.speed.arm import Arm
 from benchmarks.speed.busy_loop import busy_loop
 from benchmarks.speed.machine import fsync_us
-from benchmarks.speed.open_loop import open_loop
+from benchmarks.speed.open_loop import open_loop, part_load
 from benchmarks.speed.run import Run, Sample
 
 MEASURES: dict[str, Callable[[Arm, Run], Awaitable[Sample]]] = {
@@ -25,7 +26,9 @@ MEASURES: dict[str, Callable[[Arm, Run], Awaitable[Sample]]] = {
     "bulk": measures.bulk,
     "idle": measures.idle,
     "fan_out": measures.fan_out,
+    "refusals": measures.refusals,
     "open_loop": open_loop,
+    "part_load": part_load,
 }
 
 
@@ -35,7 +38,9 @@ async def measure(run: Run, directory: Path) -> Sample:
     if run.measure == "busy_loop":
         return probe | await busy_loop(run, directory)
     arm = arms.make(run)
+    began_s = time.perf_counter()
     await arm.open(directory)
+    probe["start_ms"] = 1e3 * (time.perf_counter() - began_s)
     sample = await MEASURES[run.measure](arm, run)
     stored = await arm.close()
     if stored < sample["durable"]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from benchmarks.speed.plan import CONCURRENT, OFFERED
+from benchmarks.speed.plan import BUDGETS, CONCURRENT, GATES, OFFERED, PART_LOAD
 from benchmarks.speed.runner import Results
 from lictor.surfaces.evidence import Evidence
 
@@ -41,7 +41,15 @@ LINES = [
     ),
     Line("submit_many", "lictor many", "per_second", "decisions/s"),
     Line("1,024 concurrent, ordered keys", "lictor closed 1024 ordered", "per_second", "decisions/s"),
+    Line("1,024 concurrent, ids made by the engine", "lictor closed 1024 engine ids", "per_second", "decisions/s"),
+    *(Line(f"submit_many, {n} gates", f"lictor many {n} gates", "per_second", "decisions/s") for n in GATES),
+    *(Line(f"submit_many, {n} budgets", f"lictor many {n} budgets", "per_second", "decisions/s") for n in BUDGETS),
+    Line(f"latency p50 at {PART_LOAD:.0%} of the closed loop", "lictor part load", "p50_ms", "ms"),
+    Line(f"latency p99 at {PART_LOAD:.0%} of the closed loop", "lictor part load", "p99_ms", "ms"),
+    Line("refused by a gate, durably", "lictor refusals", "per_second", "decisions/s"),
     Line("processor time a decision", GOVERNED, "cpu_us", "us"),
+    Line("processor time a durable refusal", "lictor refusals", "cpu_us", "us"),
+    Line("start on an empty journal", "lictor idle", "start_ms", "ms"),
     *(
         Line(f"open {rate:,}/s: admitted", f"lictor open {rate}", "admitted_per_second", "decisions/s")
         for rate in OFFERED

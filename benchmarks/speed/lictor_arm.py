@@ -24,10 +24,10 @@ from lictor.runtime.offload import ThreadLane
 ACCOUNTS = frozenset(f"a-{index}" for index in range(1000))
 
 
-def build(gates: int) -> App:
-    """The App that is measured."""
+def build(gates: int, budgets: int = 1) -> App:
+    """The App that is measured: so many gates, the last of which reserves from so many balances."""
     app = App("speed")
-    cash = app.balance("cash", limit=1 << 60, per="tenant")
+    balances = [app.balance(f"cash_{number}", limit=1 << 60, per="tenant") for number in range(budgets)]
 
     @app.decision(expires_in_s=60)
     @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def build(gates: int) -> App:
 
     @app.gate(Payout, family="resources")
     def affordable(payout: Payout, _state: Snapshot) -> Answer:
-        return allow(cash.reserve(payout.amount))
+        return allow(*(balance.reserve(payout.amount) for balance in balances))
 
     @app.effector(idempotent=True, timeout_s=30, slots=4_096)
     async def nothing(_call: Call, _account: str) -> None:
@@ -80,7 +80,7 @@ class LictorArm(Arm):
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._key = key_maker(run.keys, run.seed)
-        self._app = build(run.gates)
+        self._app = build(run.gates, run.budgets)
         self._fanned = 0
 
     async def open(self, directory: Path) -> None:
@@ -96,12 +96,13 @@ class LictorArm(Arm):
             sys.setswitchinterval(self.run.switch_interval_s)
         return SqliteJournal(self._path, lane=ThreadLane("journal"))
 
-    def _signal(self, number: int) -> Signal:
+    def _signal(self, number: int, account: bytes = b"a-%d") -> Signal:
         body = (
-            b'{"account":"a-%d","amount":%d,"currency":"EUR","memo":"invoice %d of the month, to be paid at once"}'
-            % (number % 1000, 1 + number % 250, number)
-        )
-        return Signal(source="load", kind="Payout", payload=body, tenant="acme", key=self._key(number).hex())
+            b'{"account":"' + account + b'","amount":%d,"currency":"EUR","memo":"invoice %d of the month, to be paid'
+            b' at once"}'
+        ) % (number % 1000, 1 + number % 250, number)
+        key = None if self.run.keys == "engine" else self._key(number).hex()
+        return Signal(source="load", kind="Payout", payload=body, tenant="acme", key=key)
 
     async def submit(self, number: int) -> None:
         handle = await self._node.submit(self._signal(number))
@@ -119,6 +120,11 @@ class LictorArm(Arm):
         handle = await self._node.submit(self._signal(number))
         return handle.admitted
 
+    async def refuse(self, numbers: Sequence[int]) -> None:
+        handles = await self._node.submit_many(self._signal(number, b"b-%d") for number in numbers)
+        if any(handle.verdict.code != "CHECK" for handle in handles):
+            raise RuntimeError("a decision on an unknown account was not refused by its gate")
+
     async def fan_out(self, actions: int) -> None:
         handle = await self._node.submit(self._app.kinds["Fan"].type(actions))
         outcome = await handle.outcome()
@@ -130,5 +136,5 @@ class LictorArm(Arm):
         await self._node.drain()
         await self._node.stop()
         with apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
-            done = int(connection.execute("select count(*) from decisions where state = 'succeeded'").get)
+            done = int(connection.execute("select count(*) from decisions where state in ('succeeded', 'refused')").get)
         return self._fanned or done

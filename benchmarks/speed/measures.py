@@ -58,7 +58,7 @@ async def closed_loop(arm: Arm, run: Run) -> Sample:
 
     await asyncio.gather(*(submitter() for _ in range(run.concurrent)))
     sample = meter.read(len(latencies_s))
-    return sample | _latency(latencies_s) | {"durable": WARM_UP + len(latencies_s)}
+    return sample | latency(latencies_s) | {"durable": WARM_UP + len(latencies_s)}
 
 
 async def bulk(arm: Arm, run: Run) -> Sample:
@@ -81,7 +81,15 @@ async def idle(arm: Arm, run: Run) -> Sample:
         began_s = time.perf_counter()
         await arm.submit(number)
         latencies_s.append(time.perf_counter() - began_s)
-    return meter.read(run.count) | _latency(latencies_s) | {"durable": 10 + run.count}
+    return meter.read(run.count) | latency(latencies_s) | {"durable": 10 + run.count}
+
+
+async def refusals(arm: Arm, run: Run) -> Sample:
+    """`count` decisions handed over at once that the first gate refuses; each refusal is durable."""
+    await arm.refuse(range(WARM_UP))
+    meter = Meter(arm)
+    await arm.refuse(range(WARM_UP, WARM_UP + run.count))
+    return meter.read(run.count) | {"durable": WARM_UP + run.count}
 
 
 async def fan_out(arm: Arm, run: Run) -> Sample:
@@ -92,7 +100,7 @@ async def fan_out(arm: Arm, run: Run) -> Sample:
     return meter.read(run.count) | {"durable": WARM_UP + run.count}
 
 
-def _latency(latencies_s: list[float]) -> Sample:
+def latency(latencies_s: list[float]) -> Sample:
     return {
         "p50_ms": 1e3 * percentile(latencies_s, 0.50),
         "p99_ms": 1e3 * percentile(latencies_s, 0.99),

@@ -13,8 +13,10 @@ import asyncio
 import random
 import time
 
+import msgspec
+
 from benchmarks.speed.arm import Arm
-from benchmarks.speed.measures import WARM_UP, Meter
+from benchmarks.speed.measures import WARM_UP, Meter, closed_loop, latency
 from benchmarks.speed.run import Run, Sample, percentile
 
 #: The shortest sleep that really sleeps: event loops count in milliseconds, and one that is asked for less spins, which
@@ -87,6 +89,36 @@ async def open_loop(arm: Arm, run: Run) -> Sample:
         "generator_lag_p99_ms": 1e3 * percentile(lags_s, 0.99),
         "durable": WARM_UP + len(door.admit_s),
     }
+
+
+async def part_load(arm: Arm, run: Run) -> Sample:
+    """Submit to outcome at a share (`rate`) of what the arm's closed loop does in the same process, just before.
+
+    Latency counts from the intended arrival, so a generator that lags makes the figure worse and not better.
+    """
+    capacity = (await closed_loop(arm, run))["per_second"]
+    schedule_s = _schedule(msgspec.structs.replace(run, rate=run.rate * capacity))
+    latencies_s: list[float] = []
+    tasks: set[asyncio.Task[None]] = set()
+    began_s = time.perf_counter()
+    meter = Meter(arm)
+
+    async def submit(number: int, due_s: float) -> None:
+        await arm.submit(number)
+        latencies_s.append(time.perf_counter() - began_s - due_s)
+
+    due = 0
+    while due < len(schedule_s):
+        now_s = time.perf_counter() - began_s
+        if schedule_s[due] > now_s:
+            await asyncio.sleep(max(TICK_S, schedule_s[due] - now_s))
+            continue
+        task = asyncio.create_task(submit(1_000_000 + due, schedule_s[due]))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        due += 1
+    await asyncio.gather(*tasks)
+    return meter.read(due) | latency(latencies_s) | {"capacity_per_second": capacity, "durable": due}
 
 
 def _schedule(run: Run) -> list[float]:

@@ -9,6 +9,10 @@ from benchmarks.speed.run import Run
 CONCURRENT = (1, 16, 256, 1024)
 OFFERED = (20_000, 60_000, 150_000)
 FAN_OUT = 10_000
+GATES = (1, 20)
+BUDGETS = (0, 2, 3)
+#: The share of its closed loop at which an arm's latency under load is taken.
+PART_LOAD = 0.8
 
 #: Admissions pending at the most in an open loop, for an arm that sheds nothing by itself.
 PENDING_MAX = 1_024
@@ -44,8 +48,16 @@ def governed(arm: str) -> list[Run]:
 
 
 def lictor_only() -> list[Run]:
-    """What only Lictor has."""
-    return [Run(name="lictor fan_out", arm="lictor", measure="fan_out", count=FAN_OUT)]
+    """What only Lictor has, and how its cost moves with gates, budgets and keys."""
+    many = Run(name="lictor many", arm="lictor", measure="bulk", count=20_000)
+    return [
+        Run(name="lictor fan_out", arm="lictor", measure="fan_out", count=FAN_OUT),
+        Run(name="lictor part load", arm="lictor", measure="part_load", rate=PART_LOAD, concurrent=256),
+        Run(name="lictor refusals", arm="lictor", measure="refusals", count=20_000),
+        Run(name="lictor closed 1024 engine ids", arm="lictor", measure="closed_loop", concurrent=1024, keys="engine"),
+        *(msgspec.structs.replace(many, name=f"lictor many {gates} gates", gates=gates) for gates in GATES),
+        *(msgspec.structs.replace(many, name=f"lictor many {count} budgets", budgets=count) for count in BUDGETS),
+    ]
 
 
 def peers() -> list[Run]:

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Keys = Literal["random", "ordered"]
+#: `engine`: the submitter gives no key, and the engine's own id is all that identifies the decision.
+Keys = Literal["random", "ordered", "engine"]
 Commit = Literal["thread", "inline", "split", "process"]
 
 
@@ -21,12 +22,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     concurrent: int = 1
     #: Decisions or actions, for the measures that do a fixed number.
     count: int = 1_000
-    #: Open loop: decisions offered a second.
+    #: Open loop: decisions offered a second; part load: as a share of the arm's own closed loop.
     rate: float = 0.0
     keys: Keys = "random"
     #: Decisions in one transaction, for arms that do not group by themselves.
     batch: int = 1
     gates: int = 5
+    #: Balances that each decision reserves from.
+    budgets: int = 1
     loop: Literal["uvloop", "asyncio"] = "uvloop"
     commit: Commit = "inline"
     #: None leaves the interpreter's own (5 ms).

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.speed import plan
-from benchmarks.speed.__main__ import chosen, write
+from benchmarks.speed.__main__ import chosen, main, write
 from benchmarks.speed.machine import busy_cpu_s, refuse_memory, wait_until_quiet
 from benchmarks.speed.run import Run, percentile
 from benchmarks.speed.runner import Results, run_all
@@ -53,6 +53,22 @@ def test_every_placement_commits_what_it_acknowledges(data: Path, commit: str) -
     results = run_all([run], repeats=1, seed=1, data=data)
     assert results.failures == {}
     assert results.samples[commit][0]["durable"] == 264
+
+
+def test_what_only_lictor_has_is_measured_and_durable(data: Path) -> None:
+    names = ["lictor part load", "lictor refusals", "lictor many 20 gates", "lictor many 3 budgets"]
+    results = run_all(plan.shortened(chosen(names), 0.05), repeats=1, seed=1, data=data)
+    assert results.failures == {}
+    assert set(results.samples) == set(names)
+    loaded = results.samples["lictor part load"][0]
+    assert 0 < loaded["per_second"] < loaded["capacity_per_second"]
+
+
+def test_the_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    assert "--repeats" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_leaves_no_figure(data: Path) -> None:
