@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes
 
-.PHONY: help setup setup-bench demo test check fix bench campaign report lock clean
+.PHONY: help setup setup-bench demo test check fix bench bench-failures campaign report lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -39,6 +39,9 @@ fix: setup ## let ruff repair and format what it can
 
 bench: setup-bench ## governed durable decisions a second, beside bare SQLite and the peers; writes out/speed/
 	$(BIN)/python -m benchmarks.speed
+
+bench-failures: setup-bench ## the five failures, in virtual and in real time, beside the peers; writes out/failures/
+	$(BIN)/python -m benchmarks.failures
 
 campaign: setup ## the long one: kill -9 at hundreds of moments, 20,000 simulated seeds; writes out/
 	$(BIN)/python -m tests.chaos

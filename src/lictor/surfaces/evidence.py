@@ -24,16 +24,20 @@ Figure = bool | int | float | None
 
 _PACKAGES = ("lictor", "apsw", "msgspec", "uvloop")
 _PAGE_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid #dde1e6;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.yes{color:#116329}.no{color:#a40e26;font-weight:600}code{background:#f3f4f6;padding:0 .25em}
-svg{max-width:100%;height:auto}
+:root{--ink:#1b1f24;--muted:#667080;--paper:#fff;--rule:#dde1e6;--code:#f3f4f6;--yes:#116329;--no:#a40e26}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--muted:#97a0ad;--paper:#14171b;--rule:#2c323a;--code:#20252c;
+--yes:#5cc9ab;--no:#f08a63}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem}
+body{color:var(--ink);background:var(--paper)}p{color:var(--muted)}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid var(--rule)}
+td,th{text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.yes{color:var(--yes)}.no{color:var(--no);font-weight:600}code{background:var(--code);padding:0 .25em}
+svg{max-width:100%;height:auto}svg text{fill:currentColor}
 """
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     """One figure that was asked for. `target` may be null when only the measuring was asked for."""
 
     id: str
@@ -43,6 +47,31 @@ class Shown(msgspec.Struct, frozen=True):
     unit: str
     met: bool
     command: str
+    #: Of the value over repeats, where there were any: least and greatest at 95 %.
+    interval: tuple[float, float] | None = None
+
+
+def judged(
+    id: str,  # noqa: A002 - the format's own word
+    value: Figure,
+    *,
+    unit: str,
+    command: str,
+    target: Figure = None,
+    at_most: bool = False,
+    met: bool | None = None,
+    rig: str = "real",
+) -> Shown:
+    """One figure with its judgement.
+
+    `met` follows from value and target (at least the target, or at most it) unless the caller judged it; a value of
+    `None` is never met, whatever the caller says.
+    """
+    if value is None:
+        met = False
+    elif met is None:
+        met = target is None or (value <= target if at_most else value >= target)
+    return Shown(id, rig, target, value, unit, met, command)
 
 
 class Evidence:
@@ -73,6 +102,7 @@ class Evidence:
         self._seed = seed
         self._packages = (*_PACKAGES, *packages)
         self._facts: dict[str, Any] = {}
+        self._first: list[tuple[str, str]] = []
         self._sections: list[tuple[str, str]] = []
 
     def show(
@@ -87,16 +117,10 @@ class Evidence:
         rig: str = "real",
         command: str | None = None,
     ) -> Shown:
-        """Add one figure.
-
-        `met` follows from value and target (at least the target, or at most it) unless the caller judged it; a value
-        of `None` is never met, whatever the caller says.
-        """
-        if value is None:
-            met = False
-        elif met is None:
-            met = target is None or (value <= target if at_most else value >= target)
-        shown = Shown(id, rig, target, value, unit, met, command or self.command)
+        """Add one figure, judged as `judged` says."""
+        shown = judged(
+            id, value, unit=unit, target=target, at_most=at_most, met=met, rig=rig, command=command or self.command
+        )
         self.shows.append(shown)
         return shown
 
@@ -107,9 +131,12 @@ class Evidence:
             raise ValueError(message)
         self._facts[key] = value
 
-    def section(self, heading: str, html: str) -> None:
-        """Put a section into the page. The HTML is the caller's: whatever comes from outside must be escaped."""
-        self._sections.append((heading, html))
+    def section(self, heading: str, html: str, *, first: bool = False) -> None:
+        """Put a section into the page, or before all figures where it comes `first`.
+
+        The HTML is the caller's: whatever comes from outside must be escaped.
+        """
+        (self._first if first else self._sections).append((heading, html))
 
     def environment(self, ended_us: int) -> dict[str, Any]:
         """Where, with what and for how long this was measured."""
@@ -141,11 +168,17 @@ class Evidence:
         facts = "".join(
             f"<tr><th>{escape(key)}</th><td>{escape(_fact(value))}</td></tr>" for key, value in environment.items()
         )
-        sections = "".join(f"<h2>{escape(heading)}</h2>\n{html}\n" for heading, html in self._sections)
+        first, sections = (
+            "".join(f"<h2>{escape(heading)}</h2>\n{html}\n" for heading, html in found)
+            for found in (self._first, self._sections)
+        )
         return (
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(self.name)}</title>'
-            f"<style>{_PAGE_STYLE}</style></head><body>\n<h1>{escape(self.name)}</h1>\n{_rows_html(self.shows)}\n"
-            f"{sections}<h2>Environment</h2>\n<table>{facts}</table>\n</body></html>\n"
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f'<meta name="color-scheme" content="light dark"><title>{escape(self.name)}</title>'
+            f"<style>{_PAGE_STYLE}</style></head><body>\n<h1>{escape(self.name)}</h1>\n{first}"
+            f'<div class="wide">{_rows_html(self.shows)}</div>\n{sections}<h2>Environment</h2>\n'
+            f"<table>{facts}</table>\n</body></html>\n"
         )
 
 
@@ -175,8 +208,8 @@ def table(directory: Path | str) -> str:
             "met" if shown.met else "NOT MET",
             name,
             shown.id,
-            _number(shown.value),
-            _number(shown.target),
+            shown_number(shown.value),
+            shown_number(shown.target),
             shown.unit,
             shown.rig,
         )
@@ -238,8 +271,8 @@ def _version(package: str) -> str | None:
 def _rows_html(shows: Sequence[Shown]) -> str:
     rows = "".join(
         f'<tr><td class="{"yes" if shown.met else "no"}">{"met" if shown.met else "not met"}</td>'
-        f'<td>{escape(shown.id)}</td><td class="n">{_number(shown.value)}</td>'
-        f'<td class="n">{_number(shown.target)}</td>'
+        f'<td>{escape(shown.id)}</td><td class="n">{_with_interval(shown)}</td>'
+        f'<td class="n">{shown_number(shown.target)}</td>'
         f"<td>{escape(shown.unit)}</td><td>{escape(shown.rig)}</td><td><code>{escape(shown.command)}</code></td></tr>"
         for shown in sorted(shows, key=lambda shown: shown.met)
     )
@@ -249,7 +282,15 @@ def _rows_html(shows: Sequence[Shown]) -> str:
     )
 
 
-def _number(value: Figure) -> str:
+def _with_interval(shown: Shown) -> str:
+    if shown.interval is None:
+        return shown_number(shown.value)
+    low, high = map(shown_number, shown.interval)
+    return f"{shown_number(shown.value)} <small>({low} to {high})</small>"
+
+
+def shown_number(value: Figure) -> str:
+    """A figure as tables write it."""
     if value is None:
         return "-"
     if isinstance(value, bool):
