@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lictor.capacity.feasibility import RETRY_AFTER_S_FULL, Late, late
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation
@@ -26,7 +27,6 @@ from .agenda import Agenda
 from .amounts import TrueAmounts
 from .attempts import Attempts, News
 from .effector_lane import EffectorLane
-from .feasibility import RETRY_AFTER_S_FULL, Late, late
 from .lanes import OrderLanes
 from .planning import Planner
 from .progress import conclude, drop_waiting, expired_code, record, settled_enough
@@ -37,8 +37,6 @@ from .tokens import Tokens
 from .work import Work
 
 _ADMITTED = Result.ADMITTED
-#: Added to a call's time-out to make its lease: the time a late return needs to be recorded.
-LEASE_MARGIN_S = 5.0
 
 
 class Executor:
@@ -113,15 +111,14 @@ class Executor:
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
         free = decision.order_key is None or self.order.plan(decision)
         if free and self._may_start_now(decision, plan, verdict.takes):
-            effector = self.app.effectors[plan.actions[0].effector]
             fence = self._state.next_fence() if self._state else 0
-            entry.lease = Lease(fence, now_us + int((effector.timeout_s + LEASE_MARGIN_S) * 1e6))
+            entry.lease = Lease(fence, now_us + self.lanes[plan.actions[0].effector].lease_us)
             return None
         lanes = [self.lanes[name] for name in {action.effector for action in plan.actions}]
         found = late(decision, lanes, now_us)
         if found is None:
             for lane in lanes if free else ():
-                lane.coming[decision.priority] = lane.coming.get(decision.priority, 0) + 1
+                lane.expect(decision)
         return found
 
     def _crowded(self, entry: Entry) -> Late | None:
@@ -139,7 +136,7 @@ class Executor:
         if len(plan.actions) != 1 or self.draining:
             return False
         lane = self.lanes[plan.actions[0].effector]
-        if not lane.open(decision.depth) or lane.ahead(decision.priority):
+        if not lane.open(decision.depth) or lane.before(decision):
             return False
         if takes and not self.tokens.take(takes):
             return False
@@ -150,7 +147,7 @@ class Executor:
         """The journal did not admit it after all."""
         if entry.plan is None or entry.verdict is None:
             return
-        self.lanes[entry.plan.actions[0].effector].free += 1
+        self.lanes[entry.plan.actions[0].effector].give_back()
         self.tokens.give_back(entry.verdict.takes)
 
     def admitted(self, found: Open, *, started: bool) -> None:
@@ -179,14 +176,13 @@ class Executor:
         """Put what is ready into the queues of its effectors, if its order key has come to it."""
         if work.concluded or work.short or not self.order.head(work):
             return
-        decision = work.open.decision
-        priority = work.urgency = self.order.urgency(work)
+        work.urgency = self.order.urgency(work)
         for name, ordinals in work.ready.items():
             if ordinals and name not in work.queued:
                 work.queued.add(name)
                 lane = self.lanes[name]
-                lane.push(work, priority)
-                if lane.open(decision.depth):
+                lane.push(work)
+                if lane.open(work.depth):
                     self.wake()
 
     def starts(self, at_us: int) -> Start | None:
@@ -198,14 +194,16 @@ class Executor:
         for name, lane in self.lanes.items():
             if state is not None and state.halts and stopped(state, f"effector:{name}"):
                 continue  # its queue stays as it is until the halt is lifted
-            while (work := lane.pop()) is not None:
+            while (work := lane.pop(at_us)) is not None:
                 self._pick(work, name, lane, items)
+            for work in lane.take_displaced():
+                work.queued.discard(name)
+                self.touch(work)
         if not items:
             return None
         fence = self._state.next_fence() if self._state else 0
-        timeout_s = max(lane.effector.timeout_s for lane in self.lanes.values()) + LEASE_MARGIN_S
         picked = tuple(StartItem(decision, tuple(ordinals), fence) for decision, ordinals in items.items())
-        return Start(picked, at_us + int(timeout_s * 1e6))
+        return Start(picked, at_us + max(lane.lease_us for lane in self.lanes.values()))
 
     def _pick(self, work: Work, name: str, lane: EffectorLane, items: dict[int, list[int]]) -> None:
         """Take one ready action of a decision, if it still may start."""
@@ -222,7 +220,7 @@ class Executor:
             return
         work.paid = False
         items.setdefault(work.open.decision.id, []).append(ordinals.popleft())
-        lane.take(work.open.decision.depth)
+        lane.take(work.depth)
         if ordinals:
             self.queue(work)
 
@@ -236,7 +234,7 @@ class Executor:
                 continue
             plan = work.open.plan
             for ordinal in item.ordinals if plan else ():
-                self.lanes[plan.actions[ordinal].effector].free += 1  # type: ignore[union-attr]
+                self.lanes[plan.actions[ordinal].effector].give_back()  # type: ignore[union-attr]
                 work.make_ready(ordinal)
             if not self.halted(work):
                 self.touch(work)  # the next turn expires or cancels it
@@ -324,7 +322,7 @@ class Executor:
         self.agenda.trim(self.work)
         self._planned = 0
         for lane in self.lanes.values():
-            lane.coming.clear()
+            lane.begin_turn()
 
     def _written(self, work: Work, at_us: int) -> list[Verb]:
         """What there is to write for all that happened to one decision in this turn."""

@@ -40,8 +40,11 @@ class Work(msgspec.Struct, eq=False):
     key: tuple[str, str] | None = None
     #: Those who run in the same turn of the order key.
     turn: list[Work] = []
-    #: The class that it is queued in.
+    #: The class that it is queued in, and what else its place in a queue depends on.
     urgency: int = 0
+    tenant: str = ""
+    deadline_us: int = 0
+    depth: int = 0
     #: Its tokens have been taken for its next start; or it waits for them.
     paid: bool = False
     short: bool = False
@@ -79,7 +82,11 @@ class Work(msgspec.Struct, eq=False):
             raise TypeError("only admitted decisions are executed")
         self.total = len(plan.actions)
         self.takes = found.verdict.takes
-        self.urgency = found.decision.priority
+        decision = found.decision
+        self.urgency = decision.priority
+        self.tenant = decision.tenant
+        self.deadline_us = decision.deadline_us
+        self.depth = decision.depth
         if self.total > 1:
             self._read(None)
             return

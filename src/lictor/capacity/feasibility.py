@@ -1,4 +1,4 @@
-"""Would a decision come too late? Predicted before it is admitted, from what is ahead of it.
+"""Would work come too late? Predicted before it is admitted, from what is ahead of it. Pure; time is passed in.
 
 It predicts in the scheduler's own order: work of the same and of higher classes, over the measured drain rate, plus the
 time that a call takes. What would pass its deadline is shed at once, not queued to rot.
@@ -7,12 +7,11 @@ time that a call takes. What would pass its deadline is shed at once, not queued
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lictor.errors import Code
-from lictor.records import Decision
 
-from .effector_lane import EffectorLane
+from .lane import Asked, Lane
 
 #: Seconds; the least that a shed source is asked to wait.
 RETRY_AFTER_S_MIN = 0.01
@@ -27,10 +26,10 @@ class Late(NamedTuple):
     retry_after_s: float
 
 
-def late(decision: Decision, lanes: Sequence[EffectorLane], now_us: int) -> Late | None:
+def late(asked: Asked, lanes: Sequence[Lane[Any]], now_us: int) -> Late | None:
     """Why it should be shed; None when it would be in time."""
-    wait_s = max(lane.wait_s(decision.priority) for lane in lanes)
-    left_s = (decision.deadline_us - now_us) / 1e6
+    wait_s = max(lane.wait_s(asked) for lane in lanes)
+    left_s = (asked.deadline_us - now_us) / 1e6
     needs_s = wait_s + max(lane.seconds for lane in lanes)
     if needs_s > left_s:
         seen: dict[str, object] = {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}
