@@ -152,8 +152,11 @@ class Session:
             self._tasks.start(self._subscribe())
 
     async def _subscribe(self) -> None:
-        with suppress(OrderNotSent, OrderInDoubt):
-            await self.client.subscribe()
+        with suppress(OrderNotSent):  # the session has ended; the next one subscribes
+            while True:
+                with suppress(OrderInDoubt):
+                    await self.client.subscribe()
+                    return
 
     def _reported(self, said: Any) -> None:
         self.conversation.on_report(said)

@@ -107,6 +107,8 @@ class FixClient:
         self._ids = itertools.count(1)
         self._jitter = (zlib.crc32(sender.encode()) + k * _GOLDEN for k in itertools.count())
         self._answers: dict[tuple[str, str], asyncio.Future[Report]] = {}
+        #: Done with the first market data after a subscription.
+        self._seen: asyncio.Future[None] | None = None
         self._up = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -223,12 +225,21 @@ class FixClient:
         """`order_status` of many orders, for after a log-on."""
         return {key: await self.order_status(key, within_s=within_s) for key in keys}
 
-    async def subscribe(self, depth: int = 10) -> None:
-        """Ask for market data; to be repeated after each log-on. Raises OrderNotSent or OrderInDoubt."""
+    async def subscribe(self, depth: int = 10, *, within_s: float = 2.0) -> None:
+        """Ask for market data and return with the first of it; to be repeated after each log-on.
+
+        A request that is sent while the venue still misses earlier messages can be passed over with them.
+        Raises OrderNotSent, or OrderInDoubt if no market data came in time: then ask again.
+        """
         entries = {wire.MD_REQ_ID: f"md{next(self._ids)}", wire.SUBSCRIPTION: "1", wire.DEPTH: str(depth)}
         entries |= {wire.UPDATE_TYPE: "0", wire.NO_ENTRY_TYPES: "1", wire.ENTRY_TYPE: "0"}
         entries |= {wire.NO_SYMBOLS: "1", wire.SYMBOL: SYMBOL}
+        self._seen = seen = asyncio.get_running_loop().create_future()
         await self._send(wire.message(wire.MARKET_REQUEST, entries))
+        try:
+            await asyncio.wait_for(seen, within_s)
+        except TimeoutError as error:
+            raise OrderInDoubt(f"no market data within {within_s} s") from error
 
     def _question(self, key: str, side: int) -> dict[int, str]:
         return {wire.CL_ORD_ID: key, wire.SYMBOL: SYMBOL, wire.SIDE: "1" if side == BUY else "2"}
@@ -283,6 +294,8 @@ class FixClient:
             report = wire.read_report(message.body, resent=message.header.get_or(wire.POSS_DUP) == "Y")
             self._take_report(report)
         elif kind == wire.MARKET_SNAPSHOT:
+            if self._seen is not None and not self._seen.done():
+                self._seen.set_result(None)
             self._on_market(*wire.read_market(message))
         elif kind == wire.CANCEL_REJECT:
             self._take_refusal(message.body)

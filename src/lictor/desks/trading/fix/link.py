@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from fixcore.application import Application
@@ -24,6 +25,7 @@ from lictor.desks.trading.fix.wire import BEGIN_STRING, SENDING_TIME, timestamp
 
 READ_BYTES = 65_536
 RESENT = b"\x0143=Y\x01"
+RESEND_REQUEST = b"\x0135=2\x01"
 
 
 def now() -> str:
@@ -70,6 +72,27 @@ class Stamped(Application):  # type: ignore[misc]
         raise NotImplementedError
 
 
+class OpenSession(Session):  # type: ignore[misc]
+    """A session that answers a resend request even when it comes out of turn, as the protocol asks.
+
+    The engine keeps one that is ahead of its turn until the gap before it has closed. After a cut both sides may miss
+    messages of the other; each then waits for the other to resend first, for ever.
+    """
+
+    async def on_data(self, raw: bytes) -> None:
+        early = self._early(raw) if RESEND_REQUEST in raw and self.is_logged_on else None
+        if early is not None:
+            await self._on_resend_request(early)  # and again in its turn, where all of it is a known duplicate
+        await super().on_data(raw)
+
+    def _early(self, raw: bytes) -> Message | None:
+        with suppress(ValueError):  # garbled: the engine says what becomes of that
+            message = Message.decode(raw)
+            if int(message.header.get_or(34, "0")) > self._store.next_target_msg_seq_num():
+                return message
+        return None
+
+
 def make_session(
     role: str, sender: str, target: str, application: Application, store: SessionStore, log: Log, **settings: str
 ) -> Session:
@@ -77,7 +100,7 @@ def make_session(
     session_id = SessionID(BEGIN_STRING, sender, target)
     configured = SessionSettings()
     configured.set_session(session_id, {"ConnectionType": role, **settings})
-    return Session(session_id, configured, application, store, log)
+    return OpenSession(session_id, configured, application, store, log)
 
 
 async def pump(
