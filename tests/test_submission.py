@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from lictor import App, Call, Node, allow
+import pytest
+
+from lictor import App, Call, Node, WrongLoopError, allow
 from lictor.runtime.clock import SystemClock
 
 
@@ -66,3 +68,19 @@ def test_what_a_signal_waits_in_the_intake_counts_for_its_latency():
 def test_what_a_signal_waits_in_the_intake_counts_for_its_deadline():
     verdict, _ = verdict_after(4.0)
     assert (verdict.result, verdict.code) == ("refused", "EXPIRED")
+
+
+def test_another_threads_loop_is_told_instead_of_waiting_for_ever():
+    async def main():
+        async with Node(made()) as node:
+
+            async def elsewhere():
+                with pytest.raises(WrongLoopError, match="BlockingNode"):
+                    await node.submit(Ask("here"))
+                with pytest.raises(WrongLoopError):
+                    await node.halt("all", by="ann", reason="a test")
+
+            await asyncio.to_thread(asyncio.run, elsewhere())
+            assert (await node.submit(Ask("here"))).admitted
+
+    asyncio.run(main())

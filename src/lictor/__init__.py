@@ -44,6 +44,7 @@ from lictor.errors import (
     MalformedError,
     NodeStoppedError,
     NotFoundError,
+    WrongLoopError,
 )
 from lictor.inputs.cron import Cron
 from lictor.inputs.csv_file import CsvFile
@@ -102,6 +103,7 @@ __all__ = [
     "Source",
     "SystemClock",
     "Verdict",
+    "WrongLoopError",
     "all_of",
     "all_or_compensate",
     "allow",

@@ -10,6 +10,7 @@
     │   ├── JournalDamagedError      what is stored is not what was written
     │   └── JournalIOError           the disk failed; the node stops and never retries the sync
     ├── NodeStoppedError             the node is draining, stopped or failed
+    ├── WrongLoopError               a node was called from another event loop than the one that it runs on
     ├── NotFoundError                no such decision, quarantine entry or budget
     ├── DeniedError                  who asks may not do this (an approver is never the source)
     └── InvariantViolation           a promise of DESIGN section 3 is broken; always a defect of Lictor
@@ -86,6 +87,12 @@ class NodeStoppedError(LictorError):
     """The node is not accepting work."""
 
     code = "NODE_STOPPED"
+
+
+class WrongLoopError(LictorError):
+    """The node runs on another event loop than the one that it was called from."""
+
+    code = "WRONG_LOOP"
 
 
 class NotFoundError(LictorError):

@@ -52,6 +52,7 @@ class Node(Submission, Insight):
         self._beside: set[asyncio.Task[None]] = set()
         self._asked: set[asyncio.Future[Any]] = set()
         self._on_stop: set[Callable[[Exception], None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_us: int | None = None
         self._stopping = False
@@ -74,6 +75,7 @@ class Node(Submission, Insight):
 
     async def start(self) -> None:
         """Open the journal, recover, load references, take work."""
+        self._loop = asyncio.get_running_loop()
         now_us = self.clock.wall_us()
         state = await self.journal.open(now_us)
         self._steady.start(state.at_us)

@@ -11,7 +11,7 @@ from typing import Any
 from lictor.app import App
 from lictor.declarations.budgets import check_amount
 from lictor.declarations.plain import text
-from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError
+from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError, WrongLoopError
 from lictor.journal import port
 from lictor.pipeline import Pipeline
 from lictor.records import Amount, Approval, Halt, Report
@@ -29,6 +29,19 @@ class Steering:
     failure: BaseException | None
     _tasks: list[asyncio.Task[None]]
     _asked: set[asyncio.Future[Any]]
+    #: The event loop that the node runs on, from its start on.
+    _loop: asyncio.AbstractEventLoop | None
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        """The running loop, which must be the node's: nothing of a node may be touched from another thread.
+
+        Raises:
+            WrongLoopError: it is not.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop and self._loop is not None:
+            raise WrongLoopError(hint="use BlockingNode, or asyncio.run_coroutine_threadsafe with the node's own loop")
+        return loop
 
     def wake(self) -> None:
         """There is something for the next turn."""
@@ -37,7 +50,7 @@ class Steering:
     async def _request(self, verb: port.Verb) -> port.Answer:
         if self.failure is not None or not self._tasks:
             raise NodeStoppedError
-        future: asyncio.Future[port.Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[port.Answer] = self._here().create_future()
         self._asked.add(future)
         future.add_done_callback(self._asked.discard)
         self.pipeline.requests.append((verb, future))
@@ -103,6 +116,7 @@ class Steering:
         """
         check_scope(scope)
         self._check_declared(scope)
+        self._here()
         if reduce_only and scope.startswith("effector:"):
             raise DeclarationError(f"{scope}: an effector is halted or not", hint="reduce a kind, source or tenant")
         mode = "reduce_only" if reduce_only else "halted"

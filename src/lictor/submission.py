@@ -59,12 +59,13 @@ class Submission(Steering):
 
         Raises:
             NodeStoppedError: the node takes no work.
+            WrongLoopError: the node runs on another event loop.
             DeclarationError: the value is of no declared kind.
         """
         return await self._offer(value if isinstance(value, Signal) else self.signal(value, **options))
 
     def _offer(self, signal: Signal | Unreadable, replay: Replay | None = None) -> asyncio.Future[Handle]:
-        future: asyncio.Future[Handle] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Handle] = self._here().create_future()
         received_us = self.clock.wall_us()
         if isinstance(signal, Unreadable):
             entry = Entry(signal.signal, future, received_us)
