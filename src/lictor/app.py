@@ -37,6 +37,7 @@ from lictor.records import Priority
 
 T = TypeVar("T")
 K = TypeVar("K")
+P = TypeVar("P")
 
 
 class App(Declared):
@@ -58,6 +59,17 @@ class App(Declared):
         names = tuple(self.kind(k).name for k in kinds) if kinds is not None else None
         made = Source(name, names, tuple(tenants) if tenants is not None else None, priority, quality, demote_below)
         return self._add(self.sources, name, made, "source")
+
+    def pull(self, given: P) -> P:
+        """Let every node of this App submit what a file, a schedule or another async iterator of signals gives.
+
+        It begins when the node has started, and again at each start. Ticks and the rows of files have keys, so what
+        was decided before is answered as duplicate; give yours keys, too.
+        """
+        if not (hasattr(given, "signals") or hasattr(given, "__aiter__")):
+            raise DeclarationError(f"{given!r} gives no signals", hint="CsvFile, JsonLines, Cron, or an async iterable")
+        self.pulls.append(given)
+        return given
 
     def tenant(self, name: str, *, weight: float = 1.0) -> str:
         """Declare a tenant's weight: its share of each effector beside the other tenants that wait in its class."""

@@ -101,6 +101,8 @@ class Node(Submission, Insight):
         self._turns = asyncio.create_task(self._run())
         self._tasks += [self._turns, asyncio.create_task(self._watch_room())]
         self.wake()
+        for source in self.app.pulls:
+            self._spawn(self._pull(source))
 
     async def _declare(self, now_us: int) -> None:
         """Record what is declared, and put limits in force that are declared otherwise than before.
@@ -149,6 +151,18 @@ class Node(Submission, Insight):
             raise
         except Exception as error:  # noqa: BLE001 - a defect of the engine: stop rather than go on wrongly
             self._fail(error)
+
+    async def _pull(self, source: Any) -> None:
+        """Submit all that a declared source gives; one that fails is told and the node goes on without it."""
+        name = str(getattr(source, "name", None) or getattr(source, "path", None) or type(source).__name__)
+        try:
+            pulled = await self.pull(source)
+        except NodeStoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - what gives signals is user code, and files come and go
+            self.pipeline.monitoring.note("pull_failed", pulled=name, error=told(error))
+        else:
+            self.pipeline.monitoring.note("pull_ended", pulled=name, received=pulled.received, codes=dict(pulled.codes))
 
     async def _watch_room(self) -> None:
         """Stop admitting while the journal's disk is nearly full, so that what is open can still be settled."""

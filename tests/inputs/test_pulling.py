@@ -5,7 +5,8 @@ from tests.inputs.payouts import Payout, payouts
 from tests.inputs.pulls import pulled, write
 from tests.inputs.simulated import node_on, simulate
 
-from lictor import CsvFile, NodeStoppedError, Quality, Range
+from lictor import CsvFile, DeclarationError, NodeStoppedError, Quality, Range
+from lictor.journal.memory import MemoryDisk
 
 
 def test_rows_that_are_shed_wait_and_come_again(tmp_path):
@@ -99,3 +100,26 @@ def test_rows_that_were_shed_are_not_taken_for_late_or_double_when_they_come_aga
     assert result.verdicts == {"admitted": 60}
     assert len(done) == 60
     assert again.verdict.rulings[0].seen["reason"] == "order"
+
+
+def test_what_an_app_declares_is_pulled_at_every_start_and_acts_once(tmp_path):
+    path = write(tmp_path / "pay.csv", "account,amount\na,1\nb,2\n")
+    app, done = payouts()
+    app.pull(CsvFile(path, Payout, source="bank"))
+    app.pull(CsvFile(tmp_path / "missing.csv", Payout, source="bank"))  # told, and nobody is stopped by it
+
+    async def main(clock):
+        disk = MemoryDisk()
+        for _ in range(2):
+            async with node_on(app, clock, disk) as node:
+                while len(await node.outcomes()) < 2:
+                    await clock.sleep(0.1)
+                assert (await node.submit(Payout("z", 1), key="z")).admitted
+
+    simulate(main)
+    assert sorted(done) == [("a", 1), ("b", 2), ("z", 1)]
+
+
+def test_what_gives_no_signals_cannot_be_declared_as_a_pull():
+    with pytest.raises(DeclarationError, match="gives no signals"):
+        payouts()[0].pull("pay.csv")

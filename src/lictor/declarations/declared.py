@@ -25,6 +25,8 @@ class Declared:
         self.kinds: dict[str, Kind] = {}
         self.kind_of: dict[type, Kind] = {}
         self.sources: dict[str, Source] = {}
+        #: What a node submits all of by itself: files, schedules; see `lictor.inputs.pulling.PullSource`.
+        self.pulls: list[Any] = []
         #: Weights of tenants; 1 for one that is not declared.
         self.tenants: dict[str, float] = {}
         self.gates: dict[str, list[Gate]] = {}

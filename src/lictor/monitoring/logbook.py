@@ -29,6 +29,7 @@ WARNINGS = frozenset(
         "lesson_failed",
         "outcome_failed",
         "overrun",
+        "pull_failed",
         "quarantined",
         "question_failed",
         "reference_failed",
