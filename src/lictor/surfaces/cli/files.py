@@ -42,7 +42,8 @@ def verify(
         say(f"  {finding.check}: {finding.detail}")
     if found.more:
         say(f"  and {found.more:,} more")
-    say("clean" if found.clean else f"{len(found.findings) + found.more:,} problems")
+    count = len(found.findings) + found.more
+    say("clean" if found.clean else f"{count:,} problem{'' if count == 1 else 's'}")
     return Exit.DONE if found.clean else Exit.NO
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from .output import Exit, console, document, lines, moment, say, table
 from .reach import FLAG, Where
@@ -35,7 +36,7 @@ def list_(
     source: Annotated[str | None, Parameter(help="Only what this source decided.")] = None,
     code: Annotated[str | None, Parameter(help="Only those with this code.")] = None,
     open: Annotated[bool, FLAG, Parameter(help="Only those that have not ended.")] = False,  # noqa: A002
-    limit: Annotated[int, Parameter(help="How many.")] = 20,
+    limit: Annotated[int, Parameter(help="How many.", validator=Number(gte=1))] = 20,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """List decisions, newest first."""
@@ -126,7 +127,7 @@ def outcomes(
     *,
     source: Annotated[str | None, Parameter(help="Only what this source decided.")] = None,
     after: Annotated[int, Parameter(help="The cursor of the last one that you have seen.")] = 0,
-    limit: Annotated[int, Parameter(help="How many.")] = 100,
+    limit: Annotated[int, Parameter(help="How many.", validator=Number(gte=1))] = 100,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """Print the outcome feed after a cursor, oldest first: what became of what was decided."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from .output import document, lines, moment, say, table
 from .reach import Where, login
@@ -17,7 +18,7 @@ Entry = Annotated[str, Parameter(help="The id of an entry.", name="ID")]
 def list_(
     *,
     source: Annotated[str | None, Parameter(help="Only this source.")] = None,
-    limit: Annotated[int, Parameter(help="How many.")] = 100,
+    limit: Annotated[int, Parameter(help="How many.", validator=Number(gte=1))] = 100,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """List what is kept, newest first."""
