@@ -38,6 +38,8 @@ def decide(state: State, verb: Verb, at_us: int) -> Decided:
 def _admit(state: State, verb: Admit, at_us: int) -> Decided:
     decision, verdict = verb.decision, verb.verdict
     before = state.open.get(decision.id)
+    if before is None and state.parking.count:
+        before = state.find(decision.id)
     if before is None:
         if decision.id in state.left:  # it was cancelled, superseded or expired while it was ruled on again
             return Answer(ok=False, code="NOT_HELD", decision=decision.id), None
@@ -67,7 +69,7 @@ def _bound(state: State, verb: Admit, bound: Bound, at_us: int) -> Decided:
         return Answer(ok=False, code="NOT_HELD", decision=decision.id), None
     if bound.digest != decision.submitted_digest:
         return _refused(verb, Code.KEY_REUSED, {"key": decision.key, "bound_to": bound.decision}, at_us)
-    found = state.open.get(bound.decision)
+    found = state.find(bound.decision)
     return Answer(
         ok=False,
         code="DUPLICATE",
@@ -101,7 +103,7 @@ def _start(state: State, verb: Start, at_us: int) -> Decided:
 
 
 def _may_start(state: State, item: StartItem, at_us: int) -> bool:
-    found = state.open.get(item.decision)
+    found = state.open.get(item.decision) or state.recall(item.decision)
     if found is None or found.plan is None or found.cancel_asked:
         return False
     # I5; resolving what is in doubt asks under its own permission and never starts here past the deadline.
@@ -163,7 +165,7 @@ def _why_not(found: Open, news: Act, state: str, reports: set[str] | frozenset[s
 
 
 def _progress(state: State, verb: Progress, _at_us: int) -> Decided:
-    found = state.open.get(verb.decision)
+    found = state.open.get(verb.decision) or state.recall(verb.decision)
     if found is None:
         return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
     good, code = _good(found, verb.acts)
@@ -174,7 +176,7 @@ def _progress(state: State, verb: Progress, _at_us: int) -> Decided:
 
 
 def _close(state: State, verb: Close, _at_us: int) -> Decided:
-    found = state.open.get(verb.decision)
+    found = state.open.get(verb.decision) or state.recall(verb.decision)
     if found is None:  # I2: the first terminal commit wins
         return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
     if verb.acts:
@@ -188,7 +190,7 @@ def _close(state: State, verb: Close, _at_us: int) -> Decided:
 
 
 def _undo(state: State, verb: Undo, _at_us: int) -> Decided:
-    found = state.open.get(verb.decision)
+    found = state.open.get(verb.decision) or state.recall(verb.decision)
     if found is None:
         return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
     if (found.state, "compensate") not in DECISION:
@@ -197,7 +199,7 @@ def _undo(state: State, verb: Undo, _at_us: int) -> Decided:
 
 
 def _cancel(state: State, verb: Cancel, _at_us: int) -> Decided:
-    found = state.open.get(verb.decision)
+    found = state.open.get(verb.decision) or state.recall(verb.decision)
     if found is None:
         return Answer(ok=False, code="NOT_OPEN", decision=verb.decision), None
     if found.cancel_asked:

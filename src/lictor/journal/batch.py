@@ -12,6 +12,8 @@ import msgspec
 from lictor.records import Outcome
 
 from . import arbiter, codec
+from .open import Open
+from .parking import may_park
 from .port import Admit, Answer, Approve, Cancel, Close, Progress, Start, Undo, Verb
 from .state import Ended, State, cancelled, superseded
 
@@ -31,6 +33,8 @@ class Batch(msgspec.Struct, gc=False):
     ended: list[Ended]
     #: Answers whose original verdict or outcome is in the store and no longer in the state.
     unanswered: list[Answer]
+    #: Admitted decisions whose record may be dropped once the batch is durable.
+    parked: list[Open]
 
 
 def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Batch:
@@ -74,7 +78,15 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
         seq += 1
     state.ended = []
     state.finished = [end.open for end in ended if end.open.outcome is not None]
-    return Batch(at_us, first_seq, answers, facts, events, ids, ended, unanswered)
+    parked = _parked(state, first_seq) if state.aside else []
+    return Batch(at_us, first_seq, answers, facts, events, ids, ended, unanswered, parked)
+
+
+def _parked(state: State, first_seq: int) -> list[Open]:
+    """Of what need not stay in memory, what this batch has admitted and nothing else has touched."""
+    aside, state.aside = state.aside, set()
+    found = (state.open.get(id_) for id_ in sorted(aside))
+    return [each for each in found if each is not None and each.born >= first_seq and may_park(each)]
 
 
 _NAMES = codec.NAMES

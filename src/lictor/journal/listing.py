@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lictor.records import Decision, Quarantined
 
 from . import port
+from .open import Open
 from .state import State
 
 
@@ -27,11 +30,11 @@ def row_of(d: Decision, state: str, code: str | None, closed_us: int | None) -> 
     )
 
 
-def open_rows(state: State, wanted: port.Filter) -> list[port.DecisionRow]:
+def open_rows(found_open: Mapping[int, Open], wanted: port.Filter) -> list[port.DecisionRow]:
     """Open decisions, newest first."""
     rows = []
-    for id_ in sorted(state.open, reverse=True):
-        found = state.open[id_]
+    for id_ in sorted(found_open, reverse=True):
+        found = found_open[id_]
         row = row_of(found.decision, found.state, None, None)
         if matches(row, wanted):
             rows.append(row)

@@ -7,7 +7,7 @@ nothing is shared by accident.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 
 from lictor.errors import JournalFencedError, JournalLockedError
@@ -16,6 +16,8 @@ from lictor.records import Outcome, Quarantined
 from . import codec, port
 from .batch import Batch, decision_of, take, touched
 from .listing import kept, matches, open_rows, row_of
+from .open import Open
+from .parking import Deadlines, Parked, Queue, queue_of
 from .state import Ended, KeysInMemory, State
 
 
@@ -38,6 +40,61 @@ class MemoryDisk:
         self.commits = 0
         self.epoch = 0
         self.owner: MemoryJournal | None = None
+        #: Where each parked decision was admitted.
+        self.parked: dict[int, int] = {}
+
+
+class ParkedInMemory:
+    """Parked decisions of a journal in memory: nothing of them but the rows of their admissions."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self._disk = disk
+        self._deadlines = Deadlines()
+        self.count = len(disk.parked)
+        for found in self.all():
+            self._deadlines.add(found)
+
+    def park(self, found: Open) -> None:
+        """Its admission is durable."""
+        self._disk.parked[found.decision.id] = found.born
+        self.count += 1
+        self._deadlines.add(found)
+
+    def get(self, id_: int) -> Open | None:
+        seq = self._disk.parked.get(id_)
+        if seq is None:
+            return None
+        row = self._disk.rows[seq - 1]
+        return Open.admitted(codec.decode(row.event, row.body, row.payload), seq)  # type: ignore[arg-type]
+
+    def take(self, id_: int) -> Open | None:
+        found = self.get(id_)
+        if found is not None:
+            del self._disk.parked[id_]
+            self.count -= 1
+        return found
+
+    def take_first(self, queue: Queue, count: int) -> list[Open]:
+        taken: list[Open] = []
+        while len(taken) < count and (id_ := self._deadlines.next(queue)) is not None:
+            found = self.take(id_)
+            if found is not None:
+                taken.append(found)
+        return taken
+
+    def queues(self) -> dict[Queue, Parked]:
+        found: dict[Queue, Parked] = {}
+        for each in self.all():
+            queue, due_us = queue_of(each), each.decision.deadline_us
+            before = found.get(queue, Parked(0, due_us))
+            found[queue] = Parked(before.waiting + 1, min(before.first_us, due_us))
+        return found
+
+    def all(self) -> Iterator[Open]:
+        for id_ in sorted(self._disk.parked, key=self._disk.parked.__getitem__):
+            found = self.get(id_)
+            if found is not None:
+                yield found
 
 
 class MemoryJournal:
@@ -52,6 +109,7 @@ class MemoryJournal:
         self._rows_of: dict[int, list[int]] = {}
         self._feed: list[port.OutcomeRow] = []
         self._references: dict[tuple[str, str], bytes] = {}
+        self._parking = ParkedInMemory(self.disk)
         self._epoch = -1
 
     async def open(self, at_us: int) -> State:
@@ -63,6 +121,9 @@ class MemoryJournal:
             self.state.evolve(fact, seq, row.at_us)
             self._index(fact, seq, row.at_us, self.state.ended)
             self.state.ended = []
+        for id_ in self.disk.parked:
+            del self.state.open[id_]
+        self.state.parking = self._parking = ParkedInMemory(self.disk)
         self.disk.epoch += 1
         self.disk.owner = self
         self._epoch = self.disk.epoch
@@ -76,6 +137,9 @@ class MemoryJournal:
         try:
             batch = take(self.state, verbs, at_us, len(self.disk.rows) + 1)
             self._store(batch)
+            for found in batch.parked:
+                del self.state.open[found.decision.id]
+                self._parking.park(found)
         except Exception:
             self._epoch = -1  # the state holds half a batch: this journal is done
             raise
@@ -153,7 +217,7 @@ class MemoryJournal:
         return self._history(decision)
 
     async def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
-        rows = open_rows(self.state, wanted)
+        rows = open_rows(self.state.all_open(), wanted)
         if not wanted.open_only:
             rows += [row for row in self._closed.values() if matches(row, wanted)]
         return sorted(rows, key=lambda row: -row.id)[: wanted.limit]

@@ -8,11 +8,24 @@ import msgspec
 
 from lictor.errors import InvariantViolation
 from lictor.lifecycle import ACTION_TERMINAL, ActionState, DecisionState, act
-from lictor.records import Amount, Approval, Decision, Outcome, Plan, Verdict
+from lictor.records import Amount, Approval, Decision, Outcome, Plan, Reservation, Verdict
 
-from .port import Act
+from .port import Act, Admit
 
 _WAITING = frozenset({DecisionState.HELD.value, DecisionState.DEFERRED.value})
+_ADMITTED = DecisionState.ADMITTED.value
+
+#: Part of a balance that is held: (budget, scope, start of its window).
+Hold = tuple[str, str, int | None]
+
+
+def holds(reservations: tuple[Reservation, ...]) -> dict[Hold, Amount]:
+    """What an admission holds, by (budget, scope, window)."""
+    held: dict[Hold, Amount] = {}
+    for r in reservations:
+        hold = (r.budget, r.scope, r.window_us)
+        held[hold] = held[hold] + r.amount if hold in held else r.amount
+    return held
 
 
 class OpenAction(msgspec.Struct, eq=False, gc=False):
@@ -81,13 +94,20 @@ class Open(msgspec.Struct, eq=False, gc=False):
     plan: Plan | None = None
     actions: list[OpenAction] = []
     #: What is still reserved, by (budget, scope, window).
-    held: dict[tuple[str, str, int | None], Amount] = {}
+    held: dict[Hold, Amount] = {}
     approvals: tuple[Approval, ...] = ()
     cancel_asked: bool = False
     cancel_by: str = ""
     started_us: int | None = None
     lease_until_us: int | None = None
     outcome: Outcome | None = None
+
+    @classmethod
+    def admitted(cls, fact: Admit, seq: int) -> Open:
+        """As it is after its admission at `seq`, which starts nothing, and before anything else."""
+        actions = [OpenAction() for _ in fact.plan.actions] if fact.plan else []
+        held = holds(fact.verdict.reservations)
+        return cls(fact.decision, fact.verdict, _ADMITTED, seq, seq, fact.plan, actions, held)
 
     @property
     def started(self) -> bool:

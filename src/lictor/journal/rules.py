@@ -9,7 +9,7 @@ from lictor.errors import Code
 from lictor.lifecycle import Transition
 from lictor.records import Amount, Decision, Reservation, Ruling
 
-from .open import Open
+from .open import Hold, Open
 
 if TYPE_CHECKING:
     from . import port
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 #: A child of a child of a child of a child is the deepest.
 DEPTH_MAX = 4
 
-Hold = tuple[str, str, int | None]
 Refusal = tuple[Code, dict[str, Any]]
 
 
@@ -62,7 +61,7 @@ def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | N
     if state.halts and (scope := halted(state, decision)) is not None:
         return Code.HALTED, {"scope": scope}
     if decision.parent is not None:
-        parent = state.open.get(decision.parent)
+        parent = state.open.get(decision.parent) or state.recall(decision.parent)
         if (
             parent is None
             or parent.waits
@@ -71,7 +70,9 @@ def admission_refusal(state: State, verb: port.Admit, at_us: int) -> Refusal | N
             or decision.parent == decision.supersedes
         ):
             return Code.PARENT_INVALID, {"parent": decision.parent, "depth": decision.depth, "depth_max": DEPTH_MAX}
-    old = state.open.get(decision.supersedes) if decision.supersedes is not None else None
+    old = None
+    if decision.supersedes is not None:
+        old = state.open.get(decision.supersedes) or state.recall(decision.supersedes)
     if old is not None and (old.decision.tenant, old.decision.source) != (decision.tenant, decision.source):
         return Code.NOT_PERMITTED, {"supersedes": decision.supersedes}
     reservations = verb.verdict.reservations

@@ -18,6 +18,7 @@ from lictor.records import Adjustment, Decision, Halt, Lesson, Outcome, Quaranti
 from . import port
 from .balance import Balance
 from .open import Open, OpenAction
+from .parking import NoParking, Parking, Queue
 from .rules import draws, settlement
 
 #: How many decisions that waited and have ended are remembered.
@@ -88,7 +89,13 @@ class State:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
+        #: Open decisions that are in memory; `find` knows the parked ones too.
         self.open: dict[int, Open] = {}
+        self.parking: Parking = NoParking()
+        #: Decisions of the next batch that need not stay in memory once they are admitted: a store may park them.
+        self.aside: set[int] = set()
+        #: What has been parked and is in memory again; whoever drives the journal may take it.
+        self.returned: list[Open] = []
         self.balances: dict[tuple[str, str], Balance] = {}
         self.halts: dict[str, Halt] = {}
         self.adjustments: dict[tuple[str, str], Adjustment] = {}
@@ -133,6 +140,29 @@ class State:
         """A fencing token above all that were ever given out: the epoch is its high part, so no restart repeats one."""
         self.fence += 1
         return (self.epoch << _FENCE_BITS) | self.fence
+
+    def find(self, id_: int) -> Open | None:
+        """An open decision, in memory or parked; it stays where it is."""
+        found = self.open.get(id_)
+        return self.parking.get(id_) if found is None and self.parking.count else found
+
+    def recall(self, id_: int) -> Open | None:
+        """Bring a parked decision back into memory; None when there is none."""
+        found = self.parking.take(id_) if self.parking.count else None
+        if found is not None:
+            self.open[id_] = found
+            self.returned.append(found)
+        return found
+
+    def recall_first(self, queue: Queue, count: int) -> None:
+        """Bring back those of a queue that have the earliest deadlines."""
+        for found in self.parking.take_first(queue, count):
+            self.open[found.decision.id] = found
+            self.returned.append(found)
+
+    def all_open(self) -> dict[int, Open]:
+        """All open decisions, parked ones too; of a journal with many that is a lot."""
+        return {found.decision.id: found for found in self.parking.all()} | self.open
 
     def evolve(self, fact: port.Verb, seq: int, at_us: int) -> None:
         """Fold one accepted fact into the state.

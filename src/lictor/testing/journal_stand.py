@@ -141,7 +141,7 @@ class Stand:
 def picture(state: State) -> dict[str, Any]:
     """All of a state that follows from history, in a form that can be compared; epochs and clocks apart."""
     return {
-        "open": {id_: _open(found) for id_, found in sorted(state.open.items())},
+        "open": {id_: _open(found) for id_, found in sorted(state.all_open().items())},
         "balances": {
             name: (balance.limit, balance.window_us, balance.latched, {w: tuple(s) for w, s in balance.sums.items()})
             for name, balance in sorted(state.balances.items())

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lictor.journal.port import Journal
-from lictor.testing.journal_cases import admission, attempts, budgets, control, keys, reading, storage
+from lictor.testing.journal_cases import admission, attempts, budgets, control, keys, parking, reading, storage
 from lictor.testing.journal_stand import T0_US, Stand, picture
 
 Case = Callable[[Stand], Awaitable[None]]
@@ -26,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *budgets.CASES,
     *attempts.CASES,
     *control.CASES,
+    *parking.CASES,
     *reading.CASES,
     *storage.CASES,
 )

@@ -146,7 +146,7 @@ DAMAGE = {
     ),
     "a state was changed": ("UPDATE decisions SET state = 'succeeded' WHERE id = 7", "I15"),
     "a code was changed": ("UPDATE decisions SET code = NULL WHERE id = 3", "I15"),
-    "an open decision was forgotten": ("DELETE FROM parked WHERE id = 2", "I15"),
+    "an open decision was forgotten": ("DELETE FROM births WHERE id = 2", "I15"),
     "a step was forgotten": ("DELETE FROM steps WHERE decision = 2", "I15"),
     "a step was made up": ("INSERT INTO steps VALUES (7, 1)", "I15"),
     "a halt was lifted": ("DELETE FROM current WHERE what = 'halt'", "I15"),

@@ -19,6 +19,7 @@ from lictor.errors import JournalError, JournalIOError, LictorError
 from lictor.journal import port
 from lictor.journal.batch import take
 from lictor.journal.listing import kept, open_rows
+from lictor.journal.open import Open
 from lictor.journal.state import KeysInMemory, State
 from lictor.records import Quarantined
 from lictor.runtime.offload import InlineLane, Lane
@@ -27,6 +28,7 @@ from lictor.runtime.randomness import Randomness
 from .backup import Backup
 from .file import JournalFile
 from .keys import StoredKeys
+from .parking import StoredParking
 from .queries import QUERIES
 from .reader import Reader
 from .recovery import recover
@@ -73,6 +75,7 @@ class SqliteJournal:
         self._db: apsw.Connection
         self._writer: Writer
         self._reader: Reader
+        self._parking: StoredParking
 
     async def open(self, at_us: int) -> State:
         await self._lane.run(partial(self._open))
@@ -87,7 +90,8 @@ class SqliteJournal:
             self.state = recover(db)
             keys = self.state.keys = self._make_keys(reading)
             self._db, self._reader = db, Reader(reading)
-            self._writer = Writer(db, self.state, keys, self._salts, epoch)
+            parking = self.state.parking = self._parking = StoredParking(reading)
+            self._writer = Writer(db, self.state, keys, parking, self._salts, epoch)
             db.execute("BEGIN IMMEDIATE")
             db.execute(QUERIES["set_meta"], ("epoch", epoch))
             db.execute("COMMIT")
@@ -108,6 +112,8 @@ class SqliteJournal:
             if batch.facts:
                 rows = self._writer.prepare(batch)
                 await self._lane.run(partial(self._writer.commit, rows))
+                if rows.parked or rows.left:
+                    self._parked(batch.parked, rows.left)
                 if self._file.wal_pages >= self._checkpoint_pages[1]:
                     await self._lane.run(self._checkpoint)
         except Exception as error:  # state and file may differ now: nothing more is written
@@ -119,6 +125,12 @@ class SqliteJournal:
         for answer in batch.unanswered:
             self._original(answer)
         return batch.answers
+
+    def _parked(self, parked: list[Open], left: list[int]) -> None:
+        """What was parked is durable so: its record can be dropped."""
+        for found in parked:
+            del self.state.open[found.decision.id]
+        self._parking.committed(len(parked), left)
 
     async def rest(self) -> None:
         """Nothing waits to be written: do the housekeeping that would hold a batch up."""
@@ -168,9 +180,12 @@ class SqliteJournal:
         keys: StoredKeys = self.state.keys  # type: ignore[assignment]
         run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us))
         while not run.done:
-            await self._lane.run(partial(run.step, self.state.open))
+            await self._lane.run(partial(run.step, self._is_open))
             await asyncio.sleep(0)
         return run.moved
+
+    def _is_open(self, decision: int) -> bool:
+        return self.state.find(decision) is not None
 
     async def erase(self, decision: int) -> int:
         """Erase what a closed decision was about, for good; the number of facts that lost their payload."""
@@ -188,11 +203,13 @@ class SqliteJournal:
         return sorted((bound.decision for bound in found if bound is not None), reverse=True)
 
     async def history(self, decision: int) -> list[port.HistoryRow]:
-        found = self.state.open.get(decision)
+        found = self.state.find(decision)
         return self._reader.history(decision, found.born if found is not None else None)
 
     async def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
-        rows = open_rows(self.state, wanted)
+        rows = open_rows(self.state.open, wanted)
+        if self._parking.count:
+            rows += [row for row in self._reader.parked(wanted) if row.id not in self._parking.leaving]
         if not wanted.open_only:
             rows += self._reader.decisions(wanted)
         return sorted(rows, key=lambda row: -row.id)[: wanted.limit]

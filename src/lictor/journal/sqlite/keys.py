@@ -9,14 +9,13 @@ the file. Segments whose youngest key is older than `keep_us` are dropped, a sli
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
 import apsw
 
 from lictor.errors import InvariantViolation
-from lictor.journal.open import Open
 from lictor.journal.state import Bound
 
 from .packing import bound_keys
@@ -127,7 +126,7 @@ class StoredKeys:
             raise InvariantViolation("I10", f"key {key} of {tenant} and {source} is bound to another decision")
         self._bound.append(digest + bound.decision.to_bytes(8) + bound.digest)
 
-    def take_bound(self, first_seq: int, at_us: int, still_open: Mapping[int, Open], many: Many) -> bytes:
+    def take_bound(self, first_seq: int, at_us: int, oldest_open: Callable[[], int | None], many: Many) -> bytes:
         """The keys bound since the last commit, packed for its row; adds to `many` what moves to a segment with it."""
         packed = b"".join(self._bound)
         moves = max(SLICE_KEYS, 4 * len(self._bound))
@@ -139,7 +138,7 @@ class StoredKeys:
             self._run = sorted(self._moving, reverse=True)
             self._segment = Segment(self._next_id, first_seq, at_us, bytearray(self._segment_bits // 8))
             self._next_id += 1
-            self._expire(at_us, still_open)
+            self._expire(at_us, oldest_open())
         if self._dropping:
             self._drop(moves, many)
         return packed
@@ -176,9 +175,8 @@ class StoredKeys:
         for bit in (hashed % self._shelf_bits, (hashed >> 32) % self._shelf_bits):
             shelf.sieve[bit >> 3] |= 1 << (bit & 7)
 
-    def _expire(self, at_us: int, still_open: Mapping[int, Open]) -> None:
+    def _expire(self, at_us: int, oldest_open: int | None) -> None:
         """Forget the segments that are too old, but none that may hold the key of an open decision."""
-        oldest_open = min((found.born for found in still_open.values()), default=None)
         while self._shelves and self._shelves[0].segments:
             shelf = self._shelves[0]
             oldest = shelf.segments[0]

@@ -53,6 +53,13 @@ class Reader:
 
     def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
         """Closed decisions, newest first."""
+        return self._listed("decisions", wanted)
+
+    def parked(self, wanted: port.Filter) -> list[port.DecisionRow]:
+        """Parked decisions, newest first."""
+        return self._listed("parked_rows", wanted)
+
+    def _listed(self, query: str, wanted: port.Filter) -> list[port.DecisionRow]:
         asked = (
             _ID_MAX if wanted.before is None else wanted.before,
             wanted.state,
@@ -63,7 +70,7 @@ class Reader:
             wanted.key,
             wanted.limit,
         )
-        return [port.DecisionRow(*row) for row in self._db.execute(QUERIES["decisions"], asked)]
+        return [port.DecisionRow(*row) for row in self._db.execute(QUERIES[query], asked)]
 
     def outcomes(self, source: str | None, after: int, limit: int) -> list[port.OutcomeRow]:
         """The outcome feed after a cursor."""

@@ -1,5 +1,6 @@
 """The current state of a journal that was just opened, from the facts of what is still open alone.
 
+Parked decisions stay parked: however many there are, opening reads only how many.
 Balances, limits and all that replaces itself come from their tables; open decisions are folded from their own facts
 and from their children's admissions, which draw on what a parent holds. tests/journal and `verify` hold this to the
 full fold of history (I15).
@@ -84,11 +85,11 @@ def recover(db: apsw.Connection) -> State:
 
 
 def _fold_open(db: apsw.Connection, state: State) -> None:
-    parked = {id_ for id_, _ in db.execute(QUERIES["all_parked"])}
+    old = {id_ for id_, _ in db.execute(QUERIES["all_births"])}
     still_open = _still_open(db)
     wanted: set[int] = set(still_open.values())
-    wanted.update(seq for (seq,) in db.execute(QUERIES["steps_of_parked"]))
-    for decision in still_open.keys() - parked:
+    wanted.update(seq for (seq,) in db.execute(QUERIES["steps_of_births"]))
+    for decision in still_open.keys() - old:
         wanted.update(seq for (seq,) in db.execute(QUERIES["steps_of"], (decision,)))
     state.balances = _Booking()
     for seq, at_us, fact in _facts_at(db, sorted(wanted)):
@@ -102,15 +103,17 @@ def _fold_open(db: apsw.Connection, state: State) -> None:
 
 
 def _still_open(db: apsw.Connection) -> dict[int, int]:
-    """Each open decision and where it was born."""
-    still_open: dict[int, int] = dict(db.execute(QUERIES["all_parked"]))
-    parked_to = db.execute(QUERIES["get_meta"], ("parked_to",)).get
-    for first_seq, packed, ended in db.execute(QUERIES["births_from"], (parked_to,)):
+    """Each open decision that is not parked, and where it was born."""
+    still_open: dict[int, int] = dict(db.execute(QUERIES["all_births"]))
+    births_to = db.execute(QUERIES["get_meta"], ("births_to",)).get
+    for first_seq, packed, ended in db.execute(QUERIES["births_from"], (births_to,)):
         for ordinal, (event, decision, _) in enumerate(facts(packed)):
             if event == "admit":
                 still_open[decision] = first_seq + ordinal  # type: ignore[index]
         for _, decision, _ in ends(ended):
             still_open.pop(decision, None)
+    for decision, _ in db.execute(QUERIES["parked_since"], (births_to,)):
+        still_open.pop(decision, None)
     return still_open
 
 

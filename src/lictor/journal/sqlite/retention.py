@@ -6,7 +6,7 @@ that it is about is open, or ended too lately.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Retention:
         self.done = False
         self.moved = Retained()
 
-    def step(self, still_open: Container[int]) -> None:
+    def step(self, is_open: Callable[[int], bool]) -> None:
         """Archive some commits, then let go of them."""
         query = (self._from_seq, self._before_us, SLICE_COMMITS)
         rows = [(Commit(*row[:-1]), row[-1]) for row in self._db.execute(QUERIES["old_commits"], query)]
@@ -55,7 +55,7 @@ class Retention:
         old = [
             (commit, [id_ for _, id_, _ in ends(ended)])
             for commit, ended in rows
-            if self._is_over(commit, ended, still_open)
+            if self._is_over(commit, ended, is_open)
         ]
         if not old:
             return
@@ -71,19 +71,21 @@ class Retention:
                 self.moved.decisions += 1
         self._db.execute("COMMIT")
 
-    def _is_over(self, commit: Commit, ended: bytes, still_open: Container[int]) -> bool:
+    def _is_over(self, commit: Commit, ended: bytes, is_open: Callable[[int], bool]) -> bool:
         """All decisions that a commit is about have ended, and long enough ago."""
         ids = {id_ for _, id_, _ in ends(ended)}
         for event, decision, body in facts(commit.facts):
             ids.update((decision,) if decision is not None else touched(codec.decode(event, body, b"")))
-        if any(id_ in still_open for id_ in ids):
+        if any(is_open(id_) for id_ in ids):
             return False
         for id_ in ids:
             row = self._db.execute(QUERIES["end_and_parent"], (id_,)).fetchone()
             if row is None:  # archived before
                 continue
             closed_us, parent = row
-            if closed_us >= self._before_us or parent in still_open:  # what a child drew is part of its parent
+            if closed_us >= self._before_us:
+                return False
+            if parent is not None and is_open(parent):  # what a child drew is part of its parent
                 return False
         return True
 

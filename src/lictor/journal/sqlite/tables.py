@@ -8,6 +8,7 @@ import apsw
 
 from lictor.journal import port
 from lictor.journal.batch import touched
+from lictor.journal.codec import decode
 from lictor.records import Result
 
 from .audit import Audit, End
@@ -33,7 +34,7 @@ class Tables:
         self._current: dict[_Key, bytes] = {}
         #: Each key, with what it was bound to and where; more than once where it was forgotten in between.
         self._keys: dict[bytes, list[tuple[int, bytes, int]]] = {}
-        self._parked_to: int = db.execute(QUERIES["get_meta"], ("parked_to",)).get
+        self._births_to: int = db.execute(QUERIES["get_meta"], ("births_to",)).get
         self._ends: list[tuple[int, int, str | None]] = []
         self._bound: list[tuple[bytes, int, bytes]] = []
         self._wanted_ends: list[tuple[int, int, str | None]] = []
@@ -130,14 +131,34 @@ class Tables:
             self._check_steps(id_, steps)
         self._same("decisions", query(QUERIES["count_decisions"]).get, self._decisions)
         self._same("steps", query(QUERIES["count_steps"]).get, self._steps)
-        born = {id_: tale.born for id_, tale in audit.open.items() if tale.born < self._parked_to}
-        self._same("parked", dict(query(QUERIES["all_parked"])), born)
+        parked = self._parked(audit)
+        old = (pair for pair in audit.open.items() if pair[1].born < self._births_to and pair[0] not in parked)
+        self._same("births", dict(query(QUERIES["all_births"])), {id_: tale.born for id_, tale in old})
         self._same("sources", set(query(QUERIES["all_sources"])), self._sources)
         self._same("versions", {row[:2]: row[2] for row in query(QUERIES["all_versions"])}, self._versions)
         self._same("current", {row[:3]: row[3] for row in query(QUERIES["all_current"])}, self._current)
         self._same("meta.epoch", query(QUERIES["get_meta"], ("epoch",)).get, audit.epoch)
         self._balances(audit)
         self._index()
+
+    def _parked(self, audit: Audit) -> set[int]:
+        """Which decisions are parked is free; each must be open and not begun, and its row what its admission says."""
+        parked = set()
+        for row in self._db.execute(QUERIES["audit_parked"]):
+            tale = audit.open.get(row[1])
+            d = tale.decision if tale is not None else None
+            if tale is None or d is None or tale.plan is None or tale.state != "admitted" or tale.started:
+                self._note("I15", f"decision {row[1]} is parked, and history does not have it waiting")
+                continue
+            parked.add(d.id)
+            fact = decode("admit", *row[-2:])
+            wanted = (
+                tale.born, d.id, tale.plan.actions[0].effector, d.priority, d.tenant, d.deadline_us, d.kind, d.source,
+                d.key, d.order_key, d.received_us, d.parent,
+            )  # fmt: skip
+            if row[:-2] != wanted or (fact.decision, fact.plan) != (d, tale.plan):  # type: ignore[attr-defined]
+                self._note("I15", f"decision {d.id} is not parked as it was admitted")
+        return parked
 
     def _same(self, table: str, found: Any, wanted: Any) -> None:
         if found != wanted:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -15,14 +16,16 @@ import msgspec
 from lictor.errors import InvariantViolation, JournalFencedError, JournalIOError
 from lictor.journal import codec, port
 from lictor.journal.batch import Batch, decision_of
+from lictor.journal.parking import queue_of
 from lictor.journal.state import State
 from lictor.records import Result
 
 from .keys import StoredKeys
 from .packing import amount_text, pack
+from .parking import StoredParking
 from .queries import QUERIES
 
-#: Open decisions are parked when this many younger facts are there, in runs of as many.
+#: Births of open decisions are noted when this many younger facts are there, in runs of as many.
 WINDOW_FACTS = 8_192
 
 _REFUSED, _ADMITTED = Result.REFUSED, Result.ADMITTED
@@ -37,6 +40,9 @@ class Rows(msgspec.Struct, gc=False):
     commit: tuple[Any, ...]
     at_us: int
     many: Many
+    #: How many decisions it parks, and those whose rows in `parked` it removes.
+    parked: int = 0
+    left: list[int] = []
 
 
 class Writer:
@@ -47,12 +53,14 @@ class Writer:
         db: apsw.Connection,
         state: State,
         keys: StoredKeys,
+        parking: StoredParking,
         salts: Callable[[int], bytes],
         epoch: int,
     ) -> None:
         self._db = db
         self._state = state
         self._keys = keys
+        self._parking = parking
         self._salts = salts
         self.epoch = epoch
         last = db.execute(QUERIES["last_commit"]).fetchone()
@@ -60,11 +68,11 @@ class Writer:
         self._commit_id: int = commit_id
         self._chain: bytes = chain
         self.next_seq: int = first_seq + count
-        self._parked_to: int = db.execute(QUERIES["get_meta"], ("parked_to",)).get
-        #: Where each decision that is not parked yet was born.
-        self._births: list[tuple[int, int]] = [
-            (found.decision.id, found.born) for found in state.open.values() if found.born >= self._parked_to
-        ]
+        self._births_to: int = db.execute(QUERIES["get_meta"], ("births_to",)).get
+        young = [(found.decision.id, found.born) for found in state.open.values() if found.born >= self._births_to]
+        young += db.execute(QUERIES["parked_since"], (self._births_to,))
+        #: Where each open decision was born whose birth is not noted yet, in order.
+        self._births: list[tuple[int, int]] = sorted(young, key=itemgetter(1))
         self._sources = set(db.execute(QUERIES["all_sources"]))
         self._aside: dict[type[port.Verb], Callable[[Any, str, int, Many], None]] = {
             port.Admit: self._admit,
@@ -85,8 +93,9 @@ class Writer:
     def prepare(self, batch: Batch) -> Rows:
         """The rows of a batch that has at least one fact. Must be committed before the next one is."""
         many: Many = {}
-        facts, payloads, leaves = self._packed(batch)
+        bodies, facts, payloads, leaves = self._packed(batch)
         first_seq = batch.first_seq
+        left = self._recalled(many) if self._parking.leaving else []
         for ordinal, fact in enumerate(batch.facts):
             aside = self._aside.get(type(fact))
             if aside is not None:
@@ -95,11 +104,13 @@ class Writer:
         if self._state.moved:
             self._balances(many)
         self.next_seq = first_seq + len(batch.facts)
-        if self.next_seq - self._parked_to >= 2 * WINDOW_FACTS:
-            self._park(many)
+        if batch.parked:
+            self._park(batch, bodies, many)
+        if self.next_seq - self._births_to >= 2 * WINDOW_FACTS:
+            self._note_births(batch, many)
         self._chain = codec.chain(self._chain, leaves)
         self._commit_id += 1
-        bound = self._keys.take_bound(first_seq, batch.at_us, self._state.open, many)
+        bound = self._keys.take_bound(first_seq, batch.at_us, self._oldest_open, many)
         commit = (
             first_seq,
             self._commit_id,
@@ -113,7 +124,7 @@ class Writer:
             facts,
             payloads,
         )
-        return Rows(commit, batch.at_us, many)
+        return Rows(commit, batch.at_us, many, len(batch.parked), left)
 
     def commit(self, rows: Rows) -> None:
         """One durable transaction.
@@ -137,8 +148,8 @@ class Writer:
         except apsw.Error as error:
             raise JournalIOError(f"the journal could not be written: {error}") from error
 
-    def _packed(self, batch: Batch) -> tuple[bytes, bytes, bytes]:
-        """Facts, payloads and leaves."""
+    def _packed(self, batch: Batch) -> tuple[list[tuple[str, int | None, bytes]], bytes, bytes, bytes]:
+        """Facts; and packed facts, payloads and leaves."""
         facts: list[tuple[str, int | None, bytes]] = []
         payloads: list[tuple[bytes, bytes] | None] = []
         leaves: list[bytes] = []
@@ -158,13 +169,13 @@ class Writer:
             at += size
             facts.append((event, decision, body))
             leaves.append(sha256(prefixes[event] + body + digest).digest())
-        return pack(facts), pack(payloads), b"".join(leaves)
+        return facts, pack(facts), pack(payloads), b"".join(leaves)
 
     def _ended(self, batch: Batch, many: Many) -> bytes:
         """Rows of the decisions that became terminal, and the note of them in the commit."""
         ends = []
         rows = many["add_decision"] = []
-        parked_to, at_us, first_seq = self._parked_to, batch.at_us, batch.first_seq
+        births_to, at_us, first_seq = self._births_to, batch.at_us, batch.first_seq
         for end in batch.ended:
             seq, found = end.seq, end.open
             d, outcome = found.decision, found.outcome
@@ -189,8 +200,8 @@ class Writer:
                     d.parent,
                 )
             )
-            if found.born < parked_to:
-                many.setdefault("unpark", []).append((d.id,))
+            if found.born < births_to:
+                many.setdefault("drop_birth", []).append((d.id,))
         return pack(ends)
 
     def _balances(self, many: Many) -> None:
@@ -211,15 +222,60 @@ class Writer:
         row = (budget, scope, amount_text(balance.limit), balance.window_us, int(balance.latched))
         many.setdefault("put_limit", []).append(row)
 
-    def _park(self, many: Many) -> None:
+    def _recalled(self, many: Many) -> list[int]:
+        """Parked decisions that are in memory again: their rows go, and opening the journal has to find them."""
+        leaving = self._parking.leaving
+        many["unpark"] = [(found.born,) for found in leaving.values()]
+        is_open, births_to = self._state.open, self._births_to
+        births = [(id_, found.born) for id_, found in leaving.items() if found.born < births_to and id_ in is_open]
+        if births:
+            many["add_birth"] = births
+        return list(leaving)
+
+    def _park(self, batch: Batch, facts: list[tuple[str, int | None, bytes]], many: Many) -> None:
+        """Decisions whose record is dropped once this is durable, each with its admission as it is stored."""
+        rows = many["park"] = []
+        for found in batch.parked:
+            d = found.decision
+            effector, priority, tenant = queue_of(found)
+            body = facts[found.born - batch.first_seq][2]
+            rows.append(
+                (
+                    found.born,
+                    d.id,
+                    effector,
+                    priority,
+                    tenant,
+                    d.deadline_us,
+                    d.kind,
+                    d.source,
+                    d.key,
+                    d.order_key,
+                    d.received_us,
+                    d.parent,
+                    body,
+                    d.payload,
+                )
+            )
+
+    def _note_births(self, batch: Batch, many: Many) -> None:
         """Note those still open that were born long ago, so that opening the journal needs to read no further back."""
         floor = self.next_seq - WINDOW_FACTS
         births, is_open = self._births, self._state.open
+        parked = {found.decision.id for found in batch.parked}
         old = [birth for birth in births if birth[1] < floor]
         self._births = births[len(old) :]
-        many["park"] = [birth for birth in old if birth[0] in is_open]
-        many.setdefault("set_meta", []).append(("parked_to", floor))
-        self._parked_to = floor
+        noted = [birth for birth in old if birth[0] in is_open and birth[0] not in parked]
+        many.setdefault("add_birth", []).extend(noted)
+        many.setdefault("set_meta", []).append(("births_to", floor))
+        self._births_to = floor
+
+    def _oldest_open(self) -> int | None:
+        """Where the oldest open decision was born."""
+        born = [found.born for found in self._state.open.values()]
+        if self._parking.count and (oldest := self._parking.oldest()) is not None:
+            born.append(oldest)
+        return min(born, default=None)
 
     # -- what else a fact writes ----------------------------------------------------------------------------------
 

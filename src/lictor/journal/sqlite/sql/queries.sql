@@ -5,10 +5,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 INSERT INTO decisions (id, admit_seq, close_seq, state, code, kind, tenant, source, key, order_key, priority,
                        received_us, deadline_us, closed_us, parent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: add_birth
+INSERT OR IGNORE INTO births (id, admit_seq) VALUES (?, ?);
+-- name: drop_birth
+DELETE FROM births WHERE id = ?;
 -- name: park
-INSERT INTO parked (id, admit_seq) VALUES (?, ?);
+INSERT INTO parked (admit_seq, id, effector, priority, tenant, deadline_us, kind, source, key, order_key, received_us,
+                    parent, body, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- name: unpark
-DELETE FROM parked WHERE id = ?;
+DELETE FROM parked WHERE admit_seq = ?;
 -- name: add_step
 INSERT OR IGNORE INTO steps (decision, seq) VALUES (?, ?);
 -- name: put_limit
@@ -45,12 +51,37 @@ WHERE first_seq >= (SELECT max(first_seq) FROM commits WHERE first_seq <= ?) ORD
 SELECT first_seq, at_us, count, ends, facts, payloads FROM commits WHERE first_seq >= ? AND ends <> x'90' ORDER BY first_seq;
 -- name: keys_after
 SELECT first_seq, at_us, keys FROM commits WHERE first_seq > ? AND keys <> x'' ORDER BY first_seq;
+-- name: all_births
+SELECT id, admit_seq FROM births;
+-- name: count_parked
+SELECT count(*) FROM parked;
+-- name: oldest_parked
+SELECT min(admit_seq) FROM parked;
+-- name: parked
+SELECT admit_seq, body, payload FROM parked WHERE id = ?;
+-- name: parked_first
+SELECT id, admit_seq, body, payload FROM parked
+WHERE effector = ? AND priority = ? AND tenant = ? ORDER BY deadline_us, admit_seq;
+-- name: parked_queues
+SELECT effector, priority, tenant, count(*), min(deadline_us) FROM parked GROUP BY effector, priority, tenant;
+-- name: parked_since
+SELECT id, admit_seq FROM parked WHERE admit_seq >= ? ORDER BY admit_seq;
 -- name: all_parked
-SELECT id, admit_seq FROM parked;
+SELECT id, admit_seq, body, payload FROM parked ORDER BY admit_seq;
+-- name: parked_rows
+SELECT id, kind, tenant, source, key, order_key, priority, 'admitted', NULL, received_us, deadline_us, NULL, parent
+FROM parked
+WHERE id < ?1 AND (?2 IS NULL OR 'admitted' = ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR tenant = ?4)
+  AND (?5 IS NULL OR source = ?5) AND ?6 IS NULL AND (?7 IS NULL OR key = ?7)
+ORDER BY id DESC LIMIT ?8;
+-- name: audit_parked
+SELECT admit_seq, id, effector, priority, tenant, deadline_us, kind, source, key, order_key, received_us, parent, body,
+       payload
+FROM parked;
 -- name: steps_of
 SELECT seq FROM steps WHERE decision = ? ORDER BY seq;
--- name: steps_of_parked
-SELECT seq FROM steps JOIN parked ON parked.id = steps.decision;
+-- name: steps_of_births
+SELECT seq FROM steps JOIN births ON births.id = steps.decision;
 -- name: all_limits
 SELECT budget, scope, value, window_us, latched FROM limits;
 -- name: all_balances

@@ -32,7 +32,7 @@ CREATE TABLE decisions (
     parent      INTEGER
 ) STRICT;
 
-CREATE TABLE parked (
+CREATE TABLE births (
     id        INTEGER PRIMARY KEY,
     admit_seq INTEGER NOT NULL
 ) STRICT;
@@ -108,3 +108,24 @@ CREATE TABLE key_shelves (
     through INTEGER NOT NULL,        -- the last segment that is in the sieve
     sieve   BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE parked (
+    admit_seq   INTEGER PRIMARY KEY,
+    id          INTEGER NOT NULL,
+    effector    TEXT NOT NULL,
+    priority    INTEGER NOT NULL,
+    tenant      TEXT NOT NULL,
+    deadline_us INTEGER NOT NULL,
+    kind        TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    key         TEXT,
+    order_key   TEXT,
+    received_us INTEGER NOT NULL,
+    parent      INTEGER,
+    body        BLOB NOT NULL,
+    payload     BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX parked_by_id ON parked (id);
+
+CREATE INDEX parked_by_queue ON parked (effector, priority, tenant, deadline_us);
