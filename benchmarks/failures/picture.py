@@ -26,7 +26,8 @@ _COLOURS = {
     "lictor": ("#0b6e4f", "#4fd1a5"),
     "naive": ("#b42318", "#ff8a7a"),
     "semaphore": ("#b7791f", "#f0c060"),
-    "best-known": ("#2563c9", "#79a8f5"),
+    "best-known (Gradient2": ("#2563c9", "#79a8f5"),
+    "best-known": ("#6b8fc9", "#a9bfe6"),
     "celery": ("#7a8b2f", "#b9cc5e"),
     "dramatiq": ("#7a4fbf", "#b79bf0"),
     "dbos": ("#0e7c93", "#5cc5dc"),
@@ -34,6 +35,7 @@ _COLOURS = {
 }
 _OTHER = ("#667080", "#97a0ad")
 _ORDER = list(_COLOURS)
+_STYLES = [name.lower().translate({ord(letter): None for letter in " ()"}) for name in _ORDER]
 
 
 def page(curves: Sequence[Curve]) -> str:
@@ -53,9 +55,9 @@ def page(curves: Sequence[Curve]) -> str:
         f'<div class="plot" style="display:flex;flex-wrap:wrap;gap:.6rem 1.2rem">{panels}</div>'
         f'<div class="plot" style="display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;font-size:.88rem">{key}</div>'
         "<p>Load and goodput are in multiples of the capacity that was measured. Quality is the value of what was done "
-        "rightly and in time, over the value of the best that a clairvoyant could have done with the same arrivals; "
-        "what was done wrongly counts ten times against it. "
-        "One means that nothing was lost that could have been kept. Solid: virtual time; dashed: real time.</p>"
+        "rightly and in time, over the most valuable set of the same decisions that fits into that capacity; what was "
+        "done wrongly, such as starting after the deadline, counts ten times against it. One means that nothing was "
+        "lost that could have been kept. Solid: virtual time; dashed: real time; dotted: peers tuned by hand.</p>"
     )
 
 
@@ -137,12 +139,14 @@ def _stroke(curve: Curve, path: str) -> str:
 def _chosen(curves: Sequence[Curve]) -> list[Curve]:
     """The curves of rising load that belong in the picture, Lictor first."""
     rising = [curve for curve in curves if curve.direction == "up" and " without " not in curve.arm]
-    places = {name: place for place, name in enumerate(_ORDER)}
+    places = {name: place for place, name in enumerate(_STYLES)}
     return sorted(rising, key=lambda c: (places.get(_family(c), len(places)), c.rig != "virtual", c.arm))
 
 
 def _family(curve: Curve) -> str:
-    return next((name for name in _ORDER if curve.arm.lower().startswith(name)), "other")
+    """The style of an arm, also its class name."""
+    found = next((place for place, name in enumerate(_ORDER) if curve.arm.lower().startswith(name.lower())), None)
+    return "other" if found is None else _STYLES[found]
 
 
 def _label(curve: Curve) -> str:
@@ -175,7 +179,10 @@ _PANELS = (
 
 
 def _theme(which: int) -> str:
-    colours = {**{name: both[which] for name, both in _COLOURS.items()}, "other": _OTHER[which]}
+    colours = {
+        **{name: both[which] for name, both in zip(_STYLES, _COLOURS.values(), strict=True)},
+        "other": _OTHER[which],
+    }
     ink, muted, rule = (("#1b1f24", "#5b6572", "#e1e4e8"), ("#e6e8eb", "#97a0ad", "#2c323a"))[which]
     return f".plot text{{fill:{muted}}}.plot .title,.plot .name{{fill:{ink}}}.plot .grid{{stroke:{rule}}}" + "".join(
         f".s-{n}{{stroke:{colour}}}.f-{n}{{fill:{colour}}}" for n, colour in colours.items()

@@ -33,7 +33,8 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;border-bottom:1px solid var(--rule)}
 td,th{text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .yes{color:var(--yes)}.no{color:var(--no);font-weight:600}code{background:var(--code);padding:0 .25em}
-svg{max-width:100%;height:auto}svg text{fill:currentColor}
+svg{max-width:100%;height:auto}svg text{fill:currentColor}code,.facts td{overflow-wrap:anywhere}
+@media(max-width:40rem){.shows td:last-child,.shows th:last-child{display:none}td,th{padding:.25rem .4rem}}
 """
 
 
@@ -178,7 +179,7 @@ class Evidence:
             f'<meta name="color-scheme" content="light dark"><title>{escape(self.name)}</title>'
             f"<style>{_PAGE_STYLE}</style></head><body>\n<h1>{escape(self.name)}</h1>\n{first}"
             f'<div class="wide">{_rows_html(self.shows)}</div>\n{sections}<h2>Environment</h2>\n'
-            f"<table>{facts}</table>\n</body></html>\n"
+            f'<table class="facts">{facts}</table>\n</body></html>\n'
         )
 
 
@@ -277,7 +278,7 @@ def _rows_html(shows: Sequence[Shown]) -> str:
         for shown in sorted(shows, key=lambda shown: shown.met)
     )
     return (
-        '<table><tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th><th>rig</th>'
+        '<table class="shows"><tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th><th>rig</th>'
         f"<th>command</th></tr>{rows}</table>"
     )
 
