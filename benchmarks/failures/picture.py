@@ -19,7 +19,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 14, 34, 40
 _TICKS_X = (0.5, 1, 2, 5, 10, 20)
 _TICKS_Y = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOW_X, _HIGH_X, _HIGH_Y = 0.46, 21.5, 1.05
-_KEY_COLUMN, _KEY_ROW = 240, 21
+_KEY_COLUMN, _KEY_ROW = 310, 21
 
 #: The colour of an arm, by the beginning of its name: in light, in dark.
 _COLOURS = {

@@ -278,8 +278,8 @@ def _rows_html(shows: Sequence[Shown]) -> str:
         for shown in sorted(shows, key=lambda shown: shown.met)
     )
     return (
-        '<table class="shows"><tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th><th>rig</th>'
-        f"<th>command</th></tr>{rows}</table>"
+        '<table class="shows"><tr><th></th><th>shows</th><th class="n">value</th><th class="n">target</th><th>unit</th>'
+        f"<th>rig</th><th>command</th></tr>{rows}</table>"
     )
 
 
