@@ -80,7 +80,7 @@ class Invariants:
         scope = self.ledger.halt_of(told.decision, arrival.party)
         expect("I12", scope is None, "{} arrives while {} is halted", arrival.key, scope)
         self._identity(arrival)
-        again = arrival.key in party.deeds or any(a.key == arrival.key for a in party.arrivals)
+        again = arrival.key in party.deeds or arrival.key in party.seen
         if again and not party.idempotent:
             expect("I8", arrival.key in party.cleared, "{} is sent again while it is in doubt", arrival.key)
         # A depth of nesting of which nothing runs is never refused a slot, so that parents cannot wait for themselves.

@@ -59,7 +59,7 @@ ROUNDING_US = 2
 #: How often a report is sent for an order that nobody knows.
 SENDS_MAX = 60
 SETTINGS = Settings(tune_collector=False)
-#: Crashes of one seed, at most.
+#: Crashes of one seed, at most, unless its scenario says otherwise.
 CRASHES_MAX = 6
 #: Virtual seconds after the last fault by which everything must have ended (I18).
 REST_S_MAX = 3_600.0
@@ -68,8 +68,8 @@ REST_S_MAX = 3_600.0
 class Scenario(Protocol):
     """What is simulated; one object serves one run.
 
-    It may also have `settings`, the node's; `afterwards(sim)`, what people still do once faults have stopped; and
-    `drawn`, what it has drawn from the seed, for whoever replays it.
+    It may also have `settings`, the node's; `crashes_max`, how often its machine goes down at most; `afterwards(sim)`,
+    what people still do once faults have stopped; and `drawn`, what it has drawn from the seed, for whoever replays it.
     """
 
     def app(self, world: World, incarnation: int) -> App:
@@ -90,6 +90,7 @@ class Simulation:
         self.loop = loop
         self.scenario = scenario
         self.settings: Settings = getattr(scenario, "settings", SETTINGS)
+        self.crashes_max: int = getattr(scenario, "crashes_max", CRASHES_MAX)
         chances = {**WORLD_FAULTS, **JOURNAL_FAULTS, **MACHINE_FAULTS}
         self.faults = faults or seeded_faults(loop, chances)
         self.random = loop.streams.of("workload")
@@ -195,7 +196,7 @@ class Simulation:
             before = self._before()
             self._abandon()
             machine.spawn(self._incarnation(machine, before))
-            if self.faults.strikes("crash at await", "await") and self.crashes < CRASHES_MAX:
+            if self.faults.strikes("crash at await", "await") and self.crashes < self.crashes_max:
                 steps = self.loop.steps + self.faults.steps("crash at await", CRASH_STEPS_MEAN)
                 self.loop.at_step(steps, partial(self._crash, machine))
             if self.faults.strikes("stop", "machine"):
@@ -209,7 +210,7 @@ class Simulation:
             self.node = None
             machine.crash()
             self.crashes += 1
-            if self.crashes >= CRASHES_MAX:
+            if self.crashes >= self.crashes_max:
                 self.faults.stop()
             await asyncio.sleep(self.loop.streams.of("world/host").uniform(0.05, 5.0))
 

@@ -137,6 +137,8 @@ class Party:
         self.budget = budget
         self.works = works
         self.arrivals: list[Arrival] = []
+        #: Keys that have arrived.
+        self.seen: set[str] = set()
         #: What was really done, by key. More than one deed under a key is a double effect.
         self.deeds: dict[str, list[Deed]] = {}
         #: Keys of which the engine has been told that nothing has happened, since their last arrival.
@@ -254,6 +256,7 @@ class Party:
         arrival = Arrival(self.name, call.key, call.decision, call.ordinal, call.fence, args, loop.time(), "")
         self.world.watcher.arrived(arrival, self)
         self.arrivals.append(arrival)
+        self.seen.add(call.key)
         self.cleared.discard(call.key)
         return arrival
 
