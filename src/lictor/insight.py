@@ -11,6 +11,7 @@ from lictor.app import App
 from lictor.feedback.export import Exported, export
 from lictor.journal import port
 from lictor.monitoring.health import Health, examine
+from lictor.monitoring.live_quality import LiveQuality
 from lictor.monitoring.metrics import Metrics
 from lictor.monitoring.timeline import Timeline, timeline
 from lictor.monitoring.vitals import Vitals
@@ -66,9 +67,15 @@ class Insight:
         """Prometheus metrics in the text exposition format."""
         return self.metered.text()
 
+    def quality(self) -> LiveQuality:
+        """What was kept of the value that could have been kept: now, and at each load that was seen."""
+        return self.metered.quality()
+
     def health(self) -> Health:
         """Whether the node is alive and ready, with the reasons where not."""
-        return examine(self.vitals, started=bool(self._tasks), accepting=self.accepting, failure=self.failure)
+        falls = self.pipeline.monitoring.counts.quality.alert.raised
+        started = bool(self._tasks)
+        return examine(self.vitals, started=started, accepting=self.accepting, failure=self.failure, falls=falls)
 
     async def timeline(self, decision: int) -> Timeline:
         """The story of one decision, secrets redacted.

@@ -23,6 +23,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The base of all records: frozen, compact, comparable."""
 
 
+#: What a decision of each class is worth to the execution-quality index, where its kind declares no value.
+CLASS_WORTH = (4.0, 3.0, 2.0, 1.0)
+
+
 class Priority(IntEnum):
     """The class of a decision; a lower number starts first. A class is granted to a source, not claimed by it."""
 
@@ -98,6 +102,13 @@ class Decision(Record, frozen=True, kw_only=True):
     amended_from: bytes | None = None
     #: Digest of the content as it was submitted; equals `digest` unless amended. Keys are bound to this one (I10).
     submitted_digest: bytes = b""
+    #: What it is worth, where its kind declares a value; None for the weight of its class (`worth_of`).
+    worth: float | None = None
+
+
+def worth_of(decision: Decision) -> float:
+    """What a decision is worth: by its kind's declared value, else the weight of its class."""
+    return CLASS_WORTH[decision.priority] if decision.worth is None else decision.worth
 
 
 class Read(Record, frozen=True):
@@ -296,3 +307,5 @@ class ShedCount(Record, frozen=True):
     code: str
     count: int
     sample: str = ""
+    #: What all of it was worth.
+    value: float = 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -36,6 +38,8 @@ class Kind:
     approve_within_s: float | None = None
     #: Turns the payload of an older version into this one's: old version -> function of the decoded JSON object.
     upgrades: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    #: Pure; what a decision of this content is worth to whoever runs the node. None: the weight of its class.
+    value: Callable[[Any], float] | None = None
 
 
 def field_reader(type_: type, by: str | Callable[[Any], Any] | None, what: str) -> Callable[[Any], str | None] | None:
@@ -55,6 +59,24 @@ def field_reader(type_: type, by: str | Callable[[Any], Any] | None, what: str) 
         return None if found is None else str(found)
 
     return read
+
+
+def value_reader(type_: type, value: str | float | Callable[[Any], Any] | None) -> Callable[[Any], float] | None:
+    """A function from a value of the kind to what it is worth: a number for all, a field's amount, or the user's own.
+
+    Raises:
+        DeclarationError: the type has no such field, or the number is not finite and at least 0.
+    """
+    if value is None or callable(value):
+        return value
+    if not isinstance(value, str):
+        if not 0 <= value < inf:
+            raise DeclarationError(f"value={value}: what a decision is worth is a number from 0 on")
+        return lambda _content, worth=float(value): worth  # type: ignore[misc]
+    if value not in (names := field_names(type_)):
+        hint = f"it has {', '.join(names)}"
+        raise DeclarationError(f"value={value!r}: {type_.__name__} has no such field", hint=hint)
+    return attrgetter(value)
 
 
 def field_names(type_: type) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from lictor.declarations.plain import text
 from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation, LictorError
 from lictor.journal.port import Journal, Verb
-from lictor.records import Result, Signal
+from lictor.records import CLASS_WORTH, Result, Signal, worth_of
 from lictor.runtime.ids import Ids, id_text
 
 from .envelope import fault, presentable
@@ -227,11 +227,18 @@ class Intake:
         With `retry_after_s` it is shed, else refused.
         """
         if entry.signal is not None:
-            self.shedding.count(entry.signal, code, now_us)
+            self.shedding.count(entry.signal, code, now_us, self._worth(entry, entry.signal))
             if entry.decision is not None and (gate := self.gates.get(entry.signal.source)) is not None:
                 gate.excuse(entry.signal)
         result = Result.REFUSED if retry_after_s is None else Result.SHED
         entry.refuse(result, code, now_us, seen, retry_after_s=retry_after_s)
+
+    def _worth(self, entry: Entry, signal: Signal) -> float:
+        """What is shed: by its content where that was read, else by the class of its kind."""
+        if entry.decision is not None:
+            return worth_of(entry.decision)
+        kind = self._app.kinds.get(signal.kind)
+        return 0.0 if kind is None else CLASS_WORTH[kind.priority]
 
     def _tell_good(self) -> None:
         """What was good in this turn counts before what comes now."""

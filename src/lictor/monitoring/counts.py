@@ -16,6 +16,8 @@ from lictor.journal.port import Admit, Answer, Close, Learn, Progress, Quarantin
 from lictor.records import Decision
 
 from .histogram import SIZES, Histogram
+from .quality import end_of
+from .quality_meter import Admitted, QualityMeter
 
 #: Series of one counter that are told apart; whatever comes later is counted with `*` for its source (I17).
 SERIES_MAX = 2_000
@@ -60,6 +62,7 @@ class Counts:
         self.commit_s = Histogram()
         self.batch = Histogram(SIZES)
         self.turns = 0
+        self.quality = QualityMeter()
         #: Held and deferred decisions, whose next verdict is a person's or a timer's latency and not the engine's.
         self.waiting: set[int] = set()
 
@@ -77,6 +80,7 @@ class Counts:
         self.batch.add(len(verbs))
         ruled: list[Decision] = []
         verdicts: list[Any] = []
+        admitted: list[Admitted] = []
         starts: list[str] = []
         events: list[Any] = []
         for verb, answer in zip(verbs, answers, strict=True):
@@ -88,6 +92,8 @@ class Counts:
                     result = verdict.result._value_ if answer.ok else "duplicate"
                     ruled.append(d)
                     verdicts.append((d.kind, d.source, result, verdict.code))
+                    if result == "admitted":
+                        admitted.append((d.kind, d.priority, d.worth, len(verb.plan.actions)))  # type: ignore[attr-defined]
                     if answer.started:
                         starts.append(verb.plan.actions[0].effector)  # type: ignore[attr-defined]
             elif kind is Close or kind is Progress:
@@ -103,7 +109,8 @@ class Counts:
         for effector, count in Counter(starts).items():
             self.attempts.add((effector, "first"), count)
         self.events.extend(Counter(events))
-        self._ended(finished, at_us)
+        given_s = (ruled[-1].deadline_us - ruled[-1].received_us) / 1e6 if ruled else 0.0
+        self._ended(finished, admitted, given_s, at_us)
 
     def _ruled(self, ruled: list[Decision], verdicts: list[Key], at_us: int) -> None:
         """Count verdicts, and time the first one of each decision."""
@@ -117,22 +124,40 @@ class Counts:
             self.waiting.update([d.id for d, key in zip(ruled, verdicts, strict=True) if key[2] in _WAIT])
         self.verdict_s.extend([(at_us - d.received_us) / 1e6 for d in first])
 
-    def _ended(self, finished: Sequence[Open], at_us: int) -> None:
+    def _ended(self, finished: Sequence[Open], admitted: Sequence[Admitted], given_s: float, at_us: int) -> None:
         keys: list[Any] = []
         spans: dict[str, list[float]] = {}
+        confirmed, lost = 0, []
         for found in finished:
             d, outcome = found.decision, found.outcome
             if outcome is not None:
                 keys.append((d.kind, d.source, outcome.result, outcome.code))
                 spans.setdefault(d.kind, []).append((at_us - d.received_us) / 1e6)
+                if outcome.result == "succeeded" and at_us <= d.deadline_us:
+                    confirmed += len(found.actions)
+                else:
+                    lost.append(found)
+        self.quality.turned(at_us // 1_000_000, admitted, confirmed, given_s)
+        if lost:
+            self._lost(lost, at_us)
         self.outcomes.extend(Counter(keys))
         for kind, seconds in spans.items():
             self.outcome_s.setdefault(kind, Histogram()).extend(seconds)
         if self.waiting:
             self.waiting.difference_update([found.decision.id for found in finished])
 
+    def _lost(self, lost: Sequence[Open], at_us: int) -> None:
+        """Admitted decisions that were not kept: how."""
+        for found in lost:
+            d = found.decision
+            result = None if found.outcome is None else str(found.outcome.result)
+            end = end_of(result, deadline=d.deadline_us, started=found.started_us, ended=at_us)
+            if end is not None and found.plan is not None:
+                self.quality.lost(d, len(found.actions), end)
+
     def _other(self, verb: Verb, answer: Answer) -> None:
         if isinstance(verb, Shed):
+            self.quality.shed(verb.counts)
             for shed in verb.counts:
                 self.shed.add((shed.kind, shed.source, shed.code), shed.count)
         elif isinstance(verb, Quarantine) and verb.entry.state == "kept":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from .quality_alert import Evidence
 from .vitals import Vitals
 
 #: A turn that takes longer than this is stuck: a commit takes milliseconds, and so do a thousand decisions.
@@ -45,8 +46,15 @@ class Health:
         return {"alive": self.alive, "ready": self.ready, "reasons": [asdict(reason) for reason in self.reasons]}
 
 
-def examine(vitals: Vitals, *, started: bool, accepting: bool, failure: BaseException | None) -> Health:
-    """The node's health now."""
+def examine(
+    vitals: Vitals,
+    *,
+    started: bool,
+    accepting: bool,
+    failure: BaseException | None,
+    falls: Evidence | None = None,
+) -> Health:
+    """The node's health now; `falls` is why quality is known to fall as load rises."""
     reasons: list[Reason] = []
     if failure is not None:
         code = "JOURNAL_FAILED" if getattr(failure, "code", "").startswith("JOURNAL") else "FAILED"
@@ -60,6 +68,9 @@ def examine(vitals: Vitals, *, started: bool, accepting: bool, failure: BaseExce
     for name, age_s in vitals.stale().items():
         told = "was never loaded" if age_s is None else f"is {age_s:.1f} s old, {vitals.ages_max[name]:g} s may be"
         reasons.append(Reason("REFERENCE_STALE", f"reference {name} {told}", "ready"))
+    if falls is not None:
+        told = f"quality is {falls.eq:.3f}, and was {falls.eq_good:.3f} at less load; most is lost as {falls.cause}"
+        reasons.append(Reason("QUALITY_FALLS", f"{told}: lictor quality", "nothing"))
     return Health((*reasons, *_halts(vitals), *_watched(vitals)))
 
 

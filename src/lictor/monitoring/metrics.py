@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from .counts import Counts, Series
 from .histogram import Histogram
+from .live_quality import LiveQuality
 from .vitals import Vitals
 
 #: Series of one gauge, at most: scopes of balances, subjects of adjustments and scores (I17).
@@ -46,6 +47,24 @@ class Metrics(Collector):
         yield from self._load()
         yield from self._effectors()
         yield from self._governed()
+        yield from self._quality()
+
+    def quality(self) -> LiveQuality:
+        """The execution-quality index, now and by load."""
+        v = self._vitals
+        return self._counts.quality.seen(v.clock.wall_us() // 1_000_000, v.unknown())
+
+    def _quality(self) -> Iterator[Metric]:
+        found = self.quality()
+        if found.load is None or found.capacity_per_s is None:
+            return
+        yield gauge("lictor_execution_quality", "Kept of what could have been kept, last minute", found.now.eq)
+        yield gauge("lictor_load", "Offered work in multiples of capacity", found.load)
+        yield gauge("lictor_capacity", "Actions a second, the most sustained within the hour", found.capacity_per_s)
+        yield gauges("lictor_quality_loss", "Quality lost, by cause, last minute", ("cause",), found.now.losses)
+        curve = {f"{row.load_to:g}": row.quality.eq for row in found.curve}
+        yield gauges("lictor_execution_quality_at_load", "Quality while load was at most so much", ("load",), curve)
+        yield gauge("lictor_quality_alert", "1: quality falls as load rises", float(found.alert is not None))
 
     def _counters(self) -> Iterator[Metric]:
         c = self._counts

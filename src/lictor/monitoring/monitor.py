@@ -64,6 +64,8 @@ class Monitor:
     ) -> None:
         """One turn was committed."""
         self.counts.turned(verbs, answers, finished, self._clock.wall_us(), commit_s)
+        if self.counts.quality.alerts:
+            self._quality()
         debugging = self.log.debugging
         for verb, answer in zip(verbs, answers, strict=True):
             kind = type(verb)
@@ -80,6 +82,12 @@ class Monitor:
             outcome = found.outcome
             if outcome is not None and (outcome.settled or outcome.result == "failed" or debugging):
                 self._ended(found, outcome, debugging=debugging)
+
+    def _quality(self) -> None:
+        """Quality falls as load rises, or is back."""
+        alerts, self.counts.quality.alerts = self.counts.quality.alerts, []
+        for raised, found in alerts:
+            self.log.note("quality_falls" if raised else "quality_back", **found.data())
 
     def _acted(self, verb: Any, answer: Answer) -> None:
         for act in verb.acts:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lictor.journal.port import Journal
-from lictor.records import Adjustment
+from lictor.records import Adjustment, Decision
 from lictor.runtime.clock import Clock
 
 
@@ -87,6 +87,17 @@ class Vitals:
                     which = str(action.state)
                     actions[which] = actions.get(which, 0) + 1
         return decisions, actions
+
+    def unknown(self) -> list[tuple[Decision, int]]:
+        """Decisions that are past their deadline and in doubt, with their number of actions."""
+        now_us = self.clock.wall_us()
+        return [
+            (found.decision, len(found.actions))
+            for found in self.journal.state.open.values()
+            if found.started
+            and found.decision.deadline_us < now_us
+            and any(action.state == "in_doubt" for action in found.actions)
+        ]
 
     def stale(self) -> dict[str, float | None]:
         """References that gates refuse to read: their age in seconds, None where they were never loaded."""

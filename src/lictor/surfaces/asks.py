@@ -155,6 +155,10 @@ class Outcomes(Ask, frozen=True):
     limit: int = 100
 
 
+class Quality(Ask, frozen=True):
+    """The execution-quality index, now and by load."""
+
+
 class Metrics(Ask, frozen=True):
     """Prometheus metrics, as text."""
 

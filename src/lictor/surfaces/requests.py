@@ -57,6 +57,7 @@ class Requests:
             "quarantine_discard": (asks.QuarantineDiscard, self._quarantine_discard),
             "resolve": (asks.Resolve, self._resolve),
             "outcomes": (asks.Outcomes, self._outcomes),
+            "quality": (asks.Quality, self._quality),
             "metrics": (asks.Metrics, self._metrics),
             "health": (asks.Health, self._health),
         }
@@ -205,6 +206,9 @@ class Requests:
         return {"entry": id_text(entry.id), "state": "discarded", "by": ask.by}
 
     # -- the node itself --------------------------------------------------------------------------------------------
+
+    async def _quality(self, _ask: asks.Quality) -> Any:
+        return self.node.quality().data()
 
     async def _metrics(self, _ask: asks.Metrics) -> Any:
         return self.node.metrics()

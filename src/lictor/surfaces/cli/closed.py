@@ -28,6 +28,7 @@ from lictor.journal.sqlite.queries import QUERIES, migrations
 from lictor.journal.sqlite.reader import Reader
 from lictor.journal.sqlite.recovery import recover
 from lictor.journal.state import State
+from lictor.monitoring.past_quality import past_quality
 from lictor.monitoring.redaction import Redactor
 from lictor.monitoring.timeline import timeline
 from lictor.records import Approval, Halt
@@ -110,6 +111,8 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
         if do == "limits":
             now_us = SystemClock().wall_us()
             return {"limits": views.limits_data(journal, now_us), "halts": views.halts_data(journal)}
+        if do == "quality":
+            return (await past_quality(journal)).data()
         if do == "quarantine_list":
             return await requests.quarantine_listed(journal, asks.QuarantineList(**given))
         if do == "quarantine_show":
@@ -119,7 +122,7 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
 
 
 #: What a file can answer by itself.
-READS = frozenset({"list", "show", "limits", "quarantine_list", "quarantine_show", "outcomes"})
+READS = frozenset({"list", "show", "limits", "quality", "quarantine_list", "quarantine_show", "outcomes"})
 #: What can be written to it without an App.
 WRITES = frozenset({"approve", "cancel", "halt", "resume", "set_limit", "quarantine_discard"})
 
