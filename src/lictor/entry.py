@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,6 +13,9 @@ from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Rul
 
 #: Read once: on CPython 3.11 reading a member of an enumeration costs as much as a call.
 _REFUSED, _SHED = Result.REFUSED, Result.SHED
+
+
+Answer = TypeVar("Answer")
 
 
 class Handle(msgspec.Struct, eq=False):
@@ -164,3 +168,10 @@ class Handles:
             for handle in handles:
                 handle.failed(error)
         self._of = {}
+
+
+def tell(requests: Sequence[tuple[object, asyncio.Future[Answer]]], answers: Sequence[Answer]) -> None:
+    """Give whoever asked for something its answer; there may be more answers, to what nobody asked."""
+    for (_, asked), answer in zip(requests, answers, strict=False):
+        if not asked.done():
+            asked.set_result(answer)

@@ -61,10 +61,12 @@ class Insight:
 
     def score(self, source: str, name: str = "quality") -> float:
         """A source's score, 0 to 1: quality, success, on_time, calibration or cost; 1 while nothing is known."""
+        self.pipeline.observe()
         return self.pipeline.feedback.score(source, name)
 
     def metrics(self) -> str:
         """Prometheus metrics in the text exposition format."""
+        self.pipeline.observe()
         return self.metered.text()
 
     def quality(self) -> LiveQuality:

@@ -138,6 +138,8 @@ class Node(Submission, Insight):
                 self.vitals.turn_began = self.clock.monotonic()
                 await self.pipeline.turn()
                 self.vitals.turn_began = None
+                await asyncio.sleep(0)  # who was answered goes on and effects begin, before the turn is looked at
+                self.pipeline.observe()
                 self._set_timer()
                 if len(self.pipeline.inputs):
                     self.wake()

@@ -4,7 +4,7 @@
     2 decisions   it becomes a typed decision
     3 validation  gates make a verdict, the journal decides
     4 execution   admitted decisions become actions, and actions become outcomes
-    5 monitoring  sees the turn
+    5 monitoring  sees the turn, once those who waited for it have gone on
     6 feedback    learns from outcomes; the next verdict reads it
 
 Nothing leaves the process (answer, effect, event, metric) before `journal.write` has returned.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from lictor.decisions.shaping import Shaping
 from lictor.declarations.plain import text, told
-from lictor.entry import Entry, Handles
+from lictor.entry import Entry, Handles, tell
 from lictor.errors import Code, LictorError, MalformedError
 from lictor.execution.executor import Executor
 from lictor.feedback.learner import Learner
@@ -26,7 +26,7 @@ from lictor.inputs.intake import Intake
 from lictor.journal.open import Open
 from lictor.journal.port import Admit, Answer, Journal, Start, Verb
 from lictor.monitoring.monitor import Monitor
-from lictor.records import Result
+from lictor.records import Result, Verdict
 from lictor.runtime.clock import Clock
 from lictor.validation.validator import Validator
 
@@ -47,18 +47,18 @@ class Pipeline:
     feedback: Learner
     turn_max: int
     handles: Handles = field(default_factory=Handles)
-    #: What people ask for, with who waits for the answer.
-    requests: list[tuple[Verb, asyncio.Future[Answer]]] = field(default_factory=list)
+    requests: list[tuple[Verb, asyncio.Future[Answer]]] = field(default_factory=list)  # what people ask for
     answered: list[Entry] = field(default_factory=list)  # their lookups have answered
+    _turned: tuple[list[Verb], list[Answer], list[Open], float] | None = None
 
     async def turn(self) -> None:
         """One batch through the stages."""
+        self.observe()
         now_us = self.clock.wall_us()
         requests, self.requests = self.requests, []
         learned = self.feedback.verbs(now_us)  # first, because it is in force for what follows
         verbs = [*learned, *(verb for verb, _ in requests), *self.execution.verbs(now_us)]
-        start = self.execution.starts(now_us)
-        if start is not None:
+        if (start := self.execution.starts(now_us)) is not None:
             verbs.append(start)
         entries = [entry for entry in self._arrived(now_us) if self._decide(entry, now_us, verbs)]
         verbs += self.inputs.verbs(now_us) + self.validation.verbs()
@@ -66,19 +66,22 @@ class Pipeline:
             began = self.clock.monotonic()
             answers = await self.journal.write(verbs, now_us)
             took_s = self.clock.monotonic() - began
-            finished = self._committed(verbs, answers, entries)
-            for (_, asked), answer in zip(requests, answers[len(learned) :], strict=False):
-                if not asked.done():
-                    asked.set_result(answer)
-            self.monitoring.turned(verbs, answers, finished, took_s)
+            self._turned = verbs, answers, self._committed(verbs, answers, entries), took_s
+            tell(requests, answers[len(learned) :])
         self.inputs.committed()
         self.execution.resolution.hearing.committed()
+
+    def observe(self) -> None:
+        """5 monitoring and 6 feedback see the turn that was committed last, if they have not."""
+        turned, self._turned = self._turned, None
+        if turned is not None:
+            self.feedback.observe(turned[2])
+            self.monitoring.turned(*turned)
 
     def _arrived(self, now_us: int) -> Iterator[Entry]:
         """1 inputs: what is ruled again, what its lookups have answered, and new signals that are trusted."""
         yield from self.validation.take(now_us)
-        answered = self.answered.copy()
-        self.answered.clear()
+        answered, self.answered[:] = self.answered.copy(), []
         yield from answered
         for entry in self.inputs.take(self.turn_max):
             if self.inputs.trusted(entry, now_us):
@@ -95,19 +98,17 @@ class Pipeline:
         if self.validation.asking(entry, now_us):
             return False
         self.validation.rule(entry, now_us)
-        if entry.decision is None or entry.verdict is None:
-            return False
-        if entry.verdict.result is not _REFUSED and not self._plan(entry, now_us):
+        if entry.decision is None or entry.verdict is None or not self._plan(entry, entry.verdict, now_us):
             return False
         verbs += self.validation.limits(entry, now_us)
         verbs.append(Admit(entry.decision, entry.verdict, entry.plan, entry.lease))
         self.inputs.decided(entry)
         return True
 
-    def _plan(self, entry: Entry, now_us: int) -> bool:
+    def _plan(self, entry: Entry, verdict: Verdict, now_us: int) -> bool:
         """Plan what was admitted; False when it would come too late and was shed."""
         try:
-            late = self.execution.plan(entry, now_us)
+            late = None if verdict.result is _REFUSED else self.execution.plan(entry, now_us)
         except Exception as error:  # noqa: BLE001 - a plan function is user code; what cannot be planned is refused
             why = text(error.message) if isinstance(error, LictorError) else told(error)
             self.validation.refuse(entry, Code.PLAN_FAILED, {"error": why})
@@ -118,7 +119,7 @@ class Pipeline:
         return False
 
     def _committed(self, verbs: list[Verb], answers: list[Answer], entries: list[Entry]) -> list[Open]:
-        """All of it is durable: let effects begin, answer submitters, tell who waits for outcomes, learn."""
+        """All of it is durable: let effects begin, answer submitters, tell who waits for outcomes."""
         admitted = iter(entries)
         for verb, answer in zip(verbs, answers, strict=True):
             if type(verb) is Admit:
@@ -131,7 +132,6 @@ class Pipeline:
         for found in finished:
             self.execution.ended(found.decision.id)
             self.handles.close(found.decision.id, found.outcome)
-        self.feedback.observe(finished)
         return finished
 
     def _ruled(self, entry: Entry, answer: Answer) -> None:
