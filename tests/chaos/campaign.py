@@ -15,12 +15,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lictor.journal.port import Filter
+from lictor.execution.attempts import action_key
+from lictor.journal.port import Close, DecisionRow, Filter, Progress
 from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.journal.sqlite.verify import verify
 
 ROOT = Path(__file__).parents[2]
 READY_S_MAX = 60.0
+#: Actions of the worker's largest plan.
+ACTIONS_MAX = 2
 
 
 @dataclass
@@ -65,13 +68,13 @@ class Arrivals:
                 repeatable.add(arrival["key"])
         return cls(bodies, counts, repeatable)
 
-    def problems(self) -> list[str]:
-        """I7: one key, one content. No double effect where effects are not idempotent."""
-        changed = [f"{key} arrived with {len(b)} contents" for key, b in self.bodies.items() if len(b) > 1]
-        doubles = [
-            f"{key} was done {n} times" for key, n in self.counts.items() if n > 1 and key not in self.repeatable
-        ]
-        return changed + doubles
+    def changed(self) -> list[str]:
+        """I7: one key, one content."""
+        return [f"{key} arrived with {len(b)} contents" for key, b in self.bodies.items() if len(b) > 1]
+
+    def doubles(self) -> list[str]:
+        """No double effect where effects are not idempotent."""
+        return [f"{key} was done {n} times" for key, n in self.counts.items() if n > 1 and key not in self.repeatable]
 
 
 class Campaign:
@@ -185,6 +188,8 @@ class Campaign:
         stuck = [o.decision.key for o in state.open.values() if o not in doubtful and not self._behind(o, doubtful)]
         if stuck:
             account.problems.append(f"open and waiting for nobody: {stuck[:5]}")
+        unflagged = await self._unflagged(journal, arrivals, rows)
+        changed, doubles = arrivals.changed(), arrivals.doubles()
         await journal.close()
         return {
             "kills": account.kills,
@@ -192,8 +197,26 @@ class Campaign:
             "outcomes": len(account.outcomes),
             "arrivals": sum(arrivals.counts.values()),
             "in_doubt": len(doubtful),
-            "problems": account.problems + arrivals.problems(),
+            "changed": changed,
+            "doubles": doubles,
+            "unflagged": unflagged,
+            "problems": account.problems + changed + doubles + unflagged,
         }
+
+    @staticmethod
+    async def _unflagged(journal: SqliteJournal, arrivals: Arrivals, rows: dict[str, DecisionRow]) -> list[str]:
+        """Effects that the witness has seen, of actions that are recorded as failed: nobody would look into them."""
+        lost = []
+        for row in rows.values():
+            keys = [(ordinal, action_key(row.id, ordinal)) for ordinal in range(ACTIONS_MAX)]
+            done = [(ordinal, key) for ordinal, key in keys if key in arrivals.counts]
+            if not done or row.state not in {"failed", "expired", "cancelled", "refused"}:
+                continue
+            facts = [fact.verb for fact in await journal.history(row.id)]
+            acts = [act for fact in facts if isinstance(fact, (Progress, Close)) for act in fact.acts]
+            known = {act.ordinal for act in acts if act.event == "succeed"}
+            lost += [f"{key} was done and is recorded as {row.state}" for ordinal, key in done if ordinal not in known]
+        return lost
 
     @staticmethod
     def _behind(found: object, doubtful: list[object]) -> bool:

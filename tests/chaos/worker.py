@@ -1,6 +1,6 @@
 """The node that is killed: submits a seeded load for ever and prints each acknowledgement after it has it.
 
-Three kinds of effect, on one world: `pay` is not idempotent and can be reconciled, `note` is idempotent, `post` is not
+Three kinds of effect, on one world: `pay` is not idempotent, `note` is, and both can be asked about; `post` is not
 idempotent and cannot be asked about. Lines: `ready`, `verdict KEY ID RESULT CODE`, `outcome KEY ID RESULT`. With
 `--drain` it submits nothing and ends when all that can end has ended.
 """
@@ -100,10 +100,15 @@ def build(world: WorldClient) -> App:
             call.settle(cash, amount)
         return found
 
-    @app.effector(idempotent=True, timeout_s=2, slots=16)
+    @app.effector(idempotent=True, timeout_s=2, slots=16, poll_after_s=0.2, resolve_within_s=60)
     async def note(call: Call, account: str, amount: int) -> str:
         await world.do(call, f"{account}:{amount}", idempotent=True)
         return call.key
+
+    @note.reconcile
+    async def find_note(call: Call, account: str, amount: int) -> Report:
+        del account, amount
+        return await world.ask(call)
 
     @app.effector(idempotent=False, timeout_s=2, slots=16)
     async def post(call: Call, account: str, amount: int) -> str:

@@ -262,8 +262,8 @@ class Party:
 
     def _before(self, call: Call) -> None:
         """Faults that strike before anything is done."""
-        if self._strikes("refuse"):
-            self.cleared.add(call.key)
+        if self._strikes("refuse") and not (self.idempotent and call.key in self.deeds):
+            self.cleared.add(call.key)  # of what it has done under a key it can only say that it has
             raise EffectFailed("refused", code="REFUSED_BY_WORLD")
         if self._strikes("busy"):
             self.cleared.add(call.key)
