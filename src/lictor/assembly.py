@@ -47,8 +47,16 @@ def assemble(
     validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)
     validation.gatekeeper.durability = journal.durability
     validation.adjustments = feedback.adjustments
-    backlog_max, value_of = settings.backlog_max, decisions.value
-    execution = Executor(app, clock, randomness, wake, backlog_max=backlog_max, value_of=value_of, probe=monitoring)
+    execution = Executor(
+        app,
+        clock,
+        randomness,
+        wake,
+        backlog_max=settings.backlog_max,
+        window_max=settings.window_max,
+        value_of=decisions.value,
+        probe=monitoring,
+    )
     inputs = Intake(
         app,
         ids,

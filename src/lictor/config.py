@@ -19,7 +19,10 @@ class Settings:
     #: Signals that may wait for the next turn; more are shed (`OVERLOADED`).
     waiting_max: int = 20_000
     #: Decisions that may be open, held and deferred ones too; more are shed (`OVERLOADED`).
-    backlog_max: int = 50_000
+    backlog_max: int = 1_000_000
+    #: Open decisions that are kept in memory, about. What is queued beyond half of it is parked in the journal; what
+    #: cannot be parked (held, started, with an order key, a child) is shed beyond all of it (`OVERLOADED`).
+    window_max: int = 50_000
     #: Entries that quarantine keeps; more bad signals are refused and only counted.
     quarantine_max: int = 10_000
     #: Signals decided in one turn, at most, so that one commit never grows without bound.
@@ -40,6 +43,6 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in {"memory", "journal", "sync"}:
             raise DeclarationError(f"durability={self.durability!r}", hint="memory, journal or sync")
-        for name in ("waiting_max", "backlog_max", "turn_max", "quarantine_max"):
+        for name in ("waiting_max", "backlog_max", "window_max", "turn_max", "quarantine_max"):
             if getattr(self, name) < 1:
                 raise DeclarationError(f"{name} must be at least 1")

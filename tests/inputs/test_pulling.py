@@ -43,7 +43,7 @@ def test_patience_ends(tmp_path):
     async def main(clock):
         async with node_on(app, clock, backlog_max=1, drain_s=0) as node:
             await node.submit(Payout("z", 1), not_before_us=clock.wall_us() + 3_000_000_000)
-            node.pipeline.execution.backlog_max = 0
+            node.pipeline.execution.window.backlog_max = 0
             return await node.pull(CsvFile(path, Payout, source="bank"), patience_s=5)
 
     result = simulate(main)

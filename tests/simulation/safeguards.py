@@ -14,6 +14,7 @@ import msgspec
 from lictor.execution import attempts, executor, resolution
 from lictor.execution.agenda import Agenda
 from lictor.execution.lanes import OrderLanes
+from lictor.execution.window import Window
 from lictor.inputs.intake import Intake
 from lictor.journal import arbiter, codec, port, rules
 from lictor.journal.balance import Balance
@@ -345,7 +346,7 @@ def unbounded_queue() -> AbstractContextManager[object]:
 
 def unbounded_backlog() -> AbstractContextManager[object]:
     """Decisions are admitted, however many are open."""
-    return attribute(executor.Executor, "_crowded", constant(None))
+    return attribute(Window, "crowded", constant(None))
 
 
 def slots_uncounted() -> AbstractContextManager[object]:

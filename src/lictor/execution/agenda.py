@@ -25,14 +25,14 @@ class Agenda:
         self._ticket = 0
 
     def add(self, at_us: int, what: What, decision: int, ordinal: int = 0) -> None:
-        """Come back to a decision, or one of its actions, at a time."""
+        """Come back to a decision, or one of its actions, at a time; below 0 it is a queue of the window."""
         self._ticket += 1
         heappush(self._heap, (at_us, self._ticket, what, decision, ordinal))
 
     def trim(self, known: Container[int]) -> None:
         """Drop what is about decisions that have ended, each time when they may be half of it (I17)."""
         if len(self._heap) >= self._trim_at:
-            self._heap = [entry for entry in self._heap if entry[3] in known]
+            self._heap = [entry for entry in self._heap if entry[3] < 0 or entry[3] in known]
             heapify(self._heap)
             self._trim_at = max(_TRIM_MIN, 2 * len(self._heap))
 

@@ -7,9 +7,10 @@ committed, and tells it the answers; only then does an effect begin.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from lictor.capacity.feasibility import RETRY_AFTER_S_FULL, Late, late
+from lictor.capacity.feasibility import Late, late
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation
@@ -17,8 +18,7 @@ from lictor.journal.open import Open
 from lictor.journal.port import Act, Answer, Close, Progress, Start, StartItem, Undo, Verb
 from lictor.journal.rules import halted, stopped
 from lictor.journal.state import State
-from lictor.lifecycle import Event
-from lictor.records import Decision, Lease, Outcome, Plan, Result, Take
+from lictor.records import Decision, Lease, Plan, Result, Take
 from lictor.runtime.clock import Clock
 from lictor.runtime.probe import Probe, Silent
 from lictor.runtime.randomness import Randomness
@@ -29,11 +29,12 @@ from .attempts import Attempts, News
 from .effector_lane import EffectorLane
 from .lanes import OrderLanes
 from .planning import Planner
-from .progress import conclude, drop_waiting, expired_code, record, settled_enough
+from .progress import conclude, drop_waiting, expired, record, settled_enough
 from .recovery import recovered
 from .resolution import Resolution
 from .restoring import doubts
 from .tokens import Tokens
+from .window import Window
 from .work import Work
 
 _ADMITTED = Result.ADMITTED
@@ -50,11 +51,11 @@ class Executor:
         wake: Callable[[], None],
         *,
         backlog_max: int,
+        window_max: int,
         value_of: Callable[[Decision], Any],
         probe: Probe | None = None,
     ) -> None:
         self.app = app
-        self.backlog_max = backlog_max
         self.planner = Planner(app)
         self.value_of = value_of
         self.clock = clock
@@ -69,9 +70,9 @@ class Executor:
         self.tokens = Tokens(app.rates, clock, self._tokens_came)
         self.amounts = TrueAmounts(app, value_of)
         self.resolution = Resolution(self, randomness)
+        back = partial(recovered, self, self.resolution)
+        self.window = Window(window_max, backlog_max, self.agenda, self.lanes, back, wake)
         self._news: list[News] = []
-        #: How many decisions this turn has let in that are not open yet.
-        self._planned = 0
         self._touched: dict[int, Work] = {}
         self._state: State | None = None
         #: Attempts that a crash cut off, so far; paces their repetition.
@@ -95,6 +96,7 @@ class Executor:
             recovered(self, self.resolution, found, at_us)
         for work in self.work.values():
             self.resolution.spent(work)
+        self.window.recover(state, at_us)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
         """Plan a decision that is admitted, and start it in the admitting transaction if nothing is before it.
@@ -105,7 +107,7 @@ class Executor:
         decision, verdict = entry.decision, entry.verdict
         if decision is None or verdict is None:
             return None
-        crowded = self._crowded(entry)
+        crowded = self.window.crowded(decision, verdict) if entry.signal is not None else None
         if crowded is not None or verdict.result is not _ADMITTED:
             return crowded
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
@@ -119,17 +121,9 @@ class Executor:
         if found is None:
             for lane in lanes if free else ():
                 lane.expect(decision)
+            if self.window.on:
+                self.window.offer(decision, plan)
         return found
-
-    def _crowded(self, entry: Entry) -> Late | None:
-        """Why it is one too many (I17): whatever is open counts, held and pending too; what is open may go on."""
-        if entry.signal is None or self._state is None:
-            return None
-        count = len(self._state.open) + self._planned
-        if count >= self.backlog_max:
-            return Late(Code.OVERLOADED, {"backlog": count, "backlog_max": self.backlog_max}, RETRY_AFTER_S_FULL)
-        self._planned += 1
-        return None
 
     def _may_start_now(self, decision: Decision, plan: Plan, takes: tuple[Take, ...]) -> bool:
         """Direct dispatch: take the slot and tokens now if nothing is before it. `not_started` gives them back."""
@@ -152,11 +146,15 @@ class Executor:
 
     def admitted(self, found: Open, *, started: bool) -> None:
         """The admission is durable: begin, or queue."""
+        if self.window.on and self.window.parked(found):
+            return
         work = self.work[found.decision.id] = Work(found)
         at_head = found.decision.order_key is None or self.order.enter(work)
         if started:
             self._begin(work, 0)
             return
+        if self.window.on:
+            self.window.enter(work)
         self.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
         if at_head:
             self.queue(work)
@@ -191,6 +189,8 @@ class Executor:
         state = self._state
         if self.draining:
             return None
+        if self.window.on:
+            self.window.refill(at_us)
         for name, lane in self.lanes.items():
             if state is not None and state.halts and stopped(state, f"effector:{name}"):
                 continue  # its queue stays as it is until the halt is lifted
@@ -213,6 +213,8 @@ class Executor:
         ordinals = work.ready.get(name)
         while ordinals and work.open.actions[ordinals[0]].done:
             ordinals.popleft()
+        if work.window is not None:
+            self.window.leave(work)
         if not ordinals or work.concluded or self.halted(work):
             return  # what a halt keeps is queued again by `resumed`
         if work.takes and not work.paid and not self.tokens.take(work.takes):
@@ -248,13 +250,12 @@ class Executor:
 
     def _may_begin(self, work: Work, effector: str) -> bool:
         """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
-        found, decision, state = work.open, work.open.decision, self._state
-        if state is not None and state.halts and halted(state, decision, effector) is not None:
+        if (state := self._state) is not None and state.halts and self.halted(work, effector):
             return False
         if work.key is not None and not self.order.head(work):
-            raise InvariantViolation("I4", f"decision {decision.id} passes others of its order key")
-        now_us, lease = self.clock.wall_us(), found.lease_until_us
-        return now_us < decision.deadline_us and (lease is None or now_us < lease)
+            raise InvariantViolation("I4", f"decision {work.open.decision.id} passes others of its order key")
+        now_us, until_us = self.clock.wall_us(), work.open.lease_until_us
+        return now_us < work.deadline_us and (until_us is None or now_us < until_us)
 
     def halted(self, work: Work, effector: str | None = None) -> bool:
         """Whether a halt forbids this decision's starts; it stays away from the queues until the halt is lifted."""
@@ -283,7 +284,7 @@ class Executor:
     def _freed(self, work: Work, effector: str, seconds: float) -> None:
         lane = self.lanes[effector]
         lane.note(work, seconds, self.clock.monotonic())
-        if lane.ready.size:
+        if lane.ready.size or self.window.on:
             self.wake()
 
     def touch(self, work: Work) -> None:
@@ -293,7 +294,7 @@ class Executor:
 
     def verbs(self, at_us: int) -> list[Verb]:
         """What this turn has to write for what has happened and what is due."""
-        self._begin_turn()
+        self._begin_turn(at_us)
         news, self._news = self._news, []
         touched, self._touched = self._touched, {}
         for item in news:
@@ -307,7 +308,9 @@ class Executor:
         self.resolution.hearing.give_up()
         for what, decision, ordinal in self.agenda.due(at_us):
             work = self.work.get(decision)
-            if work is not None and not work.concluded:
+            if decision < 0:
+                self.window.due(-decision, at_us)
+            elif work is not None and not work.concluded:
                 self.resolution.due(what, work, ordinal, at_us)
                 touched[decision] = work
         written: list[Verb] = []
@@ -316,13 +319,13 @@ class Executor:
                 written += self._written(work, at_us)
         return [*self.amounts.limits(), *written]
 
-    def _begin_turn(self) -> None:
+    def _begin_turn(self, at_us: int) -> None:
         """Forget what the turn before had planned; it is in the queues by now."""
         self.order.begin_turn()
         self.agenda.trim(self.work)
-        self._planned = 0
         for lane in self.lanes.values():
             lane.begin_turn()
+        self.window.begin_turn(at_us)
 
     def _written(self, work: Work, at_us: int) -> list[Verb]:
         """What there is to write for all that happened to one decision in this turn."""
@@ -331,10 +334,7 @@ class Executor:
             if at_us < found.decision.deadline_us:
                 self.queue(work)
                 return []
-            work.concluded = True
-            code = expired_code(displaced=bool(work.queued))
-            outcome = Outcome(decision=found.decision.id, result="expired", at_us=at_us, code=code)
-            return [Close(found.decision.id, Event.EXPIRE, outcome)]
+            return [expired(work, at_us)]
         if work.undoing is not None:
             return self.resolution.undone(work, at_us)
         if work.finished < work.total and settled_enough(work):
@@ -368,6 +368,8 @@ class Executor:
         for name in work.queued:
             self.lanes[name].left()
         self.tokens.leave(work)
+        if work.window is not None:
+            self.window.leave(work)
         self.resolution.forget(work)
         if work.key is None:
             return
@@ -386,7 +388,7 @@ class Executor:
     @property
     def backlog(self) -> int:
         """Admitted decisions that have not ended."""
-        return len(self.work)
+        return len(self.work) + self.window.count
 
     @property
     def unwritten(self) -> bool:

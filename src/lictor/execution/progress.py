@@ -145,6 +145,9 @@ def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
     return tuple(Reservation(budget, scope, kept_amount(amount)) for (budget, scope), amount in sums.items())
 
 
-def expired_code(*, displaced: bool) -> str:
-    """Why admitted work did not start in time: others were before it in its effector's queue, or something else."""
-    return Code.DISPLACED if displaced else Code.EXPIRED
+def expired(work: Work, at_us: int) -> Close:
+    """The end of work that did not start in time: others were before it in its effector's queue, or something else."""
+    work.concluded = True
+    code = Code.DISPLACED if work.queued else Code.EXPIRED
+    outcome = Outcome(decision=work.open.decision.id, result="expired", at_us=at_us, code=code)
+    return Close(work.open.decision.id, Event.EXPIRE, outcome)

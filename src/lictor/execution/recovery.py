@@ -18,28 +18,29 @@ from .work import Work
 RECOVERY_PER_S = 200.0
 
 
-def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: int) -> None:
-    """Queue, poll, ask or wait, as the decision's state says."""
+def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: int) -> Work | None:
+    """Queue, poll, ask or wait, as the decision's state says; its work, where this node can do it."""
     if found.state in {DecisionState.HELD, DecisionState.DEFERRED}:
-        return  # the pipeline keeps these
+        return None  # the pipeline keeps these
     work = Work(found)
     # A rate that is no longer declared limits nothing any more.
     work.takes = tuple(take for take in work.takes if take.budget in executor.app.rates)
     executor.order.enter(work)  # what waits for a deploy that declares it keeps its place too (I4)
     if not _declared(executor, found):
         executor.undeclared[found.decision.id] = work
-        return
+        return None
     executor.work[found.decision.id] = work
     executor.agenda.add(found.decision.deadline_us, "expire", found.decision.id)
     if found.state == DecisionState.COMPENSATING:
         resolution.undo(work)
-        return
+        return work
     for ordinal, action in enumerate(found.actions):
         _action(executor, resolution, work, ordinal, action.state, at_us)
     if found.cancel_asked:
         resolution.cancel(work)
     executor.queue(work)
     executor.touch(work)
+    return work
 
 
 def _declared(executor: Executing, found: Open) -> bool:

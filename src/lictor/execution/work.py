@@ -71,6 +71,8 @@ class Work(msgspec.Struct, eq=False):
     cut_off: set[int] = set()
     unmet: dict[int, int] = {}
     waits: dict[int, list[int]] = {}
+    #: Its queue, while it counts there as waiting; see `window`.
+    window: Any = None
     #: The effector of its one action; None where there are more.
     effector: str | None = None
 

@@ -162,7 +162,8 @@ class State:
 
     def all_open(self) -> dict[int, Open]:
         """All open decisions, parked ones too; of a journal with many that is a lot."""
-        return {found.decision.id: found for found in self.parking.all()} | self.open
+        parked = self.parking.all() if self.parking.count else ()
+        return {found.decision.id: found for found in parked} | self.open
 
     def evolve(self, fact: port.Verb, seq: int, at_us: int) -> None:
         """Fold one accepted fact into the state.

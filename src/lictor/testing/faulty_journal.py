@@ -130,6 +130,8 @@ class FaultyJournal:
 
     async def close(self) -> None:
         await self.inner.close()
+        if self.state.parking.count:  # what is parked can be read no more
+            self.whole = False
 
     async def find(self, tenant: str, source: str | None, key: str) -> list[int]:
         return await self.inner.find(tenant, source, key)

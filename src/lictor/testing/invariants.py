@@ -242,7 +242,7 @@ class Invariants:
 def picture(state: State) -> dict[str, Any]:
     """Everything of the current state that history must give back, as plain data that compares."""
     return {
-        "open": {id_: msgspec.to_builtins(_plain(found), str_keys=True) for id_, found in state.open.items()},
+        "open": {id_: msgspec.to_builtins(_plain(found), str_keys=True) for id_, found in state.all_open().items()},
         "balances": {
             scope: (b.limit, b.latched, {w: tuple(s) for w, s in b.sums.items()}) for scope, b in state.balances.items()
         },

@@ -34,6 +34,7 @@ class Swarm:
             tune_collector=False,
             waiting_max=4 if small else 1_000,
             backlog_max=5 if small else 1_000,
+            window_max=2 if "small window" in self.features else 1_000,
             turn_max=self.random.choice((1, 3, 1_000)),
         )
         self.signals = self.random.randint(4, 15)

@@ -45,6 +45,7 @@ FEATURES = (
     "reused keys",
     "short deadlines",
     "small node",
+    "small window",
     "supersedes",
     "sync",
     "tenants",
@@ -131,7 +132,8 @@ def build(world: World, features: Features, incarnation: int) -> App:
 
 def _kinds(app: App, features: Features) -> None:
     expires_s = 6.0 if "short deadlines" in features else 60.0
-    app.decision(order_by="account", expires_in_s=expires_s, tightens=_tightens)(Pay)
+    ordered = None if "small window" in features else "account"  # what has an order key is not parked
+    app.decision(order_by=ordered, expires_in_s=expires_s, tightens=_tightens)(Pay)
     app.decision(order_by="account", expires_in_s=expires_s * 2, approve_within_s=30.0, tightens=_tightens)(Wire)
     app.decision(expires_in_s=expires_s * 2)(Job)
     app.decision(order_by="account", expires_in_s=expires_s)(Trade)
