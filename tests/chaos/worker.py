@@ -86,6 +86,13 @@ def build(world: WorldClient) -> App:
     def affordable(move: Move, _state: Snapshot) -> Answer:
         return allow(cash.reserve(move.amount))
 
+    _effects(app, world, cash)
+    return app
+
+
+def _effects(app: App, world: WorldClient, cash: Any) -> None:
+    """What moves amounts."""
+
     @app.effector(idempotent=False, timeout_s=2, slots=16, poll_after_s=0.2, resolve_within_s=60)
     async def pay(call: Call, account: str, amount: int) -> str:
         await world.do(call, f"{account}:{amount}", idempotent=False)
@@ -122,8 +129,6 @@ def build(world: WorldClient) -> App:
             return all_of(first, note.action(move.account, move.amount).after(first))
         chosen = {"pay": pay, "note": note, "post": post}[move.how]
         return chosen.action(move.account, move.amount)
-
-    return app
 
 
 def content(number: int) -> Move:
