@@ -57,6 +57,10 @@ def assemble(
         value_of=decisions.value,
         probe=monitoring,
     )
+    if settings.assurance != "fast":
+        execution.assurance.policy = validation.gatekeeper.policy
+        execution.assurance.recheck = validation.rechecking(execution.assurance.heard).ask
+    execution.resolution.verifying.on = settings.assurance == "verified"
     inputs = Intake(
         app,
         ids,
@@ -66,6 +70,7 @@ def assemble(
         feedback.quality,
         clock.outside.wall_us,
     )
+    inputs.guard(execution.lanes, randomness)
     return Pipeline(
         journal,
         clock,

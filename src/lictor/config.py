@@ -11,11 +11,15 @@ from lictor.errors import DeclarationError
 class Settings:
     """How a node runs. The three trade-offs of DESIGN section 4 are settings here.
 
-    `durability` is speed against correctness.
+    `assurance` and `durability` are speed against correctness; `lictor explain` says what follows from them.
     """
 
     #: What an acknowledgement survives: `memory` nothing, `journal` a crash of the process, `sync` a loss of power.
     durability: str = "sync"
+    #: How often it is asked whether an effect is right. `fast`: the gates, at admission. `checked`: and what a deploy
+    #: finds admitted under another policy is ruled again before it starts. `verified`: and the world is asked
+    #: (`reconcile`) before a success counts.
+    assurance: str = "checked"
     #: Signals that may wait for the next turn; more are shed (`OVERLOADED`).
     waiting_max: int = 20_000
     #: Decisions that may be open, held and deferred ones too; more are shed (`OVERLOADED`).
@@ -43,6 +47,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in {"memory", "journal", "sync"}:
             raise DeclarationError(f"durability={self.durability!r}", hint="memory, journal or sync")
+        if self.assurance not in {"fast", "checked", "verified"}:
+            raise DeclarationError(f"assurance={self.assurance!r}", hint="fast, checked or verified")
         for name in ("waiting_max", "backlog_max", "window_max", "turn_max", "quarantine_max"):
             if getattr(self, name) < 1:
                 raise DeclarationError(f"{name} must be at least 1")

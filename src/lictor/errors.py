@@ -161,6 +161,8 @@ class Code(StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
     #: The approval was given under another version of its gate.
     POLICY_CHANGED = "POLICY_CHANGED"
+    #: An effector says that it succeeded, and the world has not confirmed it (`assurance=verified`).
+    UNVERIFIED = "UNVERIFIED"
     #: A person denied it.
     APPROVAL_DENIED = "APPROVAL_DENIED"
     #: Nobody approved it in time.

@@ -25,11 +25,12 @@ from lictor.runtime.randomness import Randomness
 
 from .agenda import Agenda
 from .amounts import TrueAmounts
+from .assurance import Assurance
 from .attempts import Attempts, News
 from .effector_lane import EffectorLane
 from .lanes import OrderLanes
 from .planning import Planner
-from .progress import conclude, drop_waiting, expired, record, settled_enough
+from .progress import conclude, drop_waiting, expired, record, running_of, settled_enough
 from .recovery import recovered
 from .resolution import Resolution
 from .restoring import doubts
@@ -69,6 +70,7 @@ class Executor:
         self.undeclared: dict[int, Work] = {}
         self.tokens = Tokens(app.rates, clock, self._tokens_came)
         self.amounts = TrueAmounts(app, value_of)
+        self.assurance = Assurance(clock, wake, probe or Silent())
         self.resolution = Resolution(self, randomness)
         back = partial(recovered, self, self.resolution)
         self.window = Window(window_max, backlog_max, self.agenda, self.lanes, back, wake)
@@ -186,13 +188,12 @@ class Executor:
     def starts(self, at_us: int) -> Start | None:
         """What starts in this tick: one verb for all of it."""
         items: dict[int, list[int]] = {}
-        state = self._state
-        if self.draining:
+        if (state := self._state) is None or self.draining:
             return None
         if self.window.on:
             self.window.refill(at_us)
         for name, lane in self.lanes.items():
-            if state is not None and state.halts and stopped(state, f"effector:{name}"):
+            if state.halts and stopped(state, f"effector:{name}"):
                 continue  # its queue stays as it is until the halt is lifted
             while (work := lane.pop(at_us)) is not None:
                 self._pick(work, name, lane, items)
@@ -201,7 +202,7 @@ class Executor:
                 self.touch(work)
         if not items:
             return None
-        fence = self._state.next_fence() if self._state else 0
+        fence = state.next_fence()
         picked = tuple(StartItem(decision, tuple(ordinals), fence) for decision, ordinals in items.items())
         return Start(picked, at_us + max(lane.lease_us for lane in self.lanes.values()))
 
@@ -217,6 +218,8 @@ class Executor:
             self.window.leave(work)
         if not ordinals or work.concluded or self.halted(work):
             return  # what a halt keeps is queued again by `resumed`
+        if work.open.verdict.policy is not self.assurance.policy and self.assurance.stale(work):
+            return  # other gates let it in; it is queued again when those of today do
         if work.takes and not work.paid and not self.tokens.take(work.takes):
             self.tokens.wait(work)
             return
@@ -317,7 +320,7 @@ class Executor:
         for work in touched.values():
             if not work.concluded:
                 written += self._written(work, at_us)
-        return [*self.amounts.limits(), *written]
+        return [*self.amounts.limits(), *self.assurance.verbs(at_us, self), *written]
 
     def _begin_turn(self, at_us: int) -> None:
         """Forget what the turn before had planned; it is in the queues by now."""
@@ -338,15 +341,12 @@ class Executor:
         if work.undoing is not None:
             return self.resolution.undone(work, at_us)
         if work.finished < work.total and settled_enough(work):
-            drop_waiting(work, Code.DEPENDENCY_FAILED if work.failure else "CANCELLED", self._running_of(work))
+            running = running_of(self.attempts.running, work)
+            drop_waiting(work, Code.DEPENDENCY_FAILED if work.failure else "CANCELLED", running)
         ends = conclude(work, at_us)
         if ends or not work.acts:
             return ends
         return [Progress(found.decision.id, work.take_acts(), at_us)]
-
-    def _running_of(self, work: Work) -> Callable[[int], bool]:
-        running = {a.ordinal for a in self.attempts.running if a.work is work}
-        return lambda ordinal: ordinal in running
 
     def wrote(self, verb: Verb, answer: Answer) -> None:
         """What `verbs` gave is durable."""

@@ -5,7 +5,7 @@ Pure bookkeeping over `Work`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lictor.declarations.budgets import kept_amount
@@ -143,6 +143,12 @@ def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
         for budget, scope, amount in news.settled:
             sums[budget, scope] = sums.get((budget, scope), 0) + amount
     return tuple(Reservation(budget, scope, kept_amount(amount)) for (budget, scope), amount in sums.items())
+
+
+def running_of(running: Iterable[Any], work: Work) -> Callable[[int], bool]:
+    """Whether an action of a decision has a call on its way, of those that are."""
+    ordinals = {attempt.ordinal for attempt in running if attempt.work is work}
+    return ordinals.__contains__
 
 
 def expired(work: Work, at_us: int) -> Close:

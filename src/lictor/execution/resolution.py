@@ -22,6 +22,7 @@ from .attempts import News
 from .executing import Executing
 from .hearing import Heard, Hearing, not_found
 from .undoing import Undoing
+from .verifying import Verifying
 from .work import Work
 
 #: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
@@ -67,6 +68,7 @@ class Resolution:
         self.refs: dict[str, tuple[Work, int]] = {}
         self.hearing = Hearing()
         self._undoing = Undoing(executor, self._backoff_s)
+        self.verifying = Verifying(executor)
         self._extra: dict[int, int] = {}
 
     # -- news -----------------------------------------------------------------------------------------------------
@@ -106,7 +108,8 @@ class Resolution:
             lane.breaker.note(failed=event in {"retry", "unknown"})
             lane.pool.deposit()
         if event == "succeed":
-            act(work, ordinal, _SUCCEED, value=news.value, settled=settled)
+            if not self.verifying.on or not self.verifying.doubts(work, ordinal, effector, news, at_us, settled):
+                act(work, ordinal, _SUCCEED, value=news.value, settled=settled)
         elif event == "pend":
             next_us = at_us + int((news.wait_s or effector.poll_after_s) * 1e6)
             act(work, ordinal, _PEND, ref=news.value, next_us=next_us, settled=settled)
@@ -230,11 +233,15 @@ class Resolution:
         if state not in _REPORTABLE or seen or (action.reports is not None and report.id in action.reports):
             return False
         event = _REPORTED[report.result or "failed"] if report.final else _REPORT
+        claim = self.verifying.claimed(work, ordinal) if self.verifying.on and report.final else None
         if event == _ABSENT:
             return self._absent(work, ordinal, report, at_us, by)
         if event == _EXPIRE and state == _STARTED:
             event = _FAIL
         settled += self._executor.amounts.of_report(work, report, at_us)
+        value = report.value
+        if claim is not None and event == _SUCCEED:
+            settled, value = settled or claim.settled, claim.value if value is None else value
         next_us = action.next_us if event == _REPORT else None
         if event == _REPORT and state == _IN_DOUBT:  # the world knows it: no longer in doubt
             event, next_us = _PEND, at_us + int(self.effector(work, ordinal).poll_after_s * 1e6)
@@ -243,7 +250,7 @@ class Resolution:
             ordinal,
             event,
             code=report.code or (Code.EFFECT_FAILED if event == _FAIL else None),
-            value=report.value,
+            value=value,
             settled=settled,
             next_us=next_us,
             report=report.id,
@@ -260,7 +267,9 @@ class Resolution:
         if refusal is None and ordinal not in work.cut_off:
             refused = self._no_extra(work, self.effector(work, ordinal))
             event = _FAIL if refused else event
-            refusal = Code.RETRY_BUDGET if refused else None
+            if refused:
+                code = work.open.actions[ordinal].code
+                refusal = Code.UNVERIFIED if code == Code.UNVERIFIED else Code.RETRY_BUDGET
         work.cut_off -= {ordinal}
         next_us = at_us if event == _ABSENT else None
         detail = f"said by {by}" if by else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lictor.errors import Code
 from lictor.journal.open import Open
 from lictor.journal.port import (
     Act,
@@ -91,7 +92,9 @@ class Monitor:
 
     def _acted(self, verb: Any, answer: Answer) -> None:
         for act in verb.acts:
-            if act.event == _DOUBT and answer.open is not None and answer.open.plan is not None:
+            if act.event != _DOUBT or act.code == Code.UNVERIFIED:
+                continue  # or a success that is only being asked about
+            if answer.open is not None and answer.open.plan is not None:
                 self._doubted(verb.decision, act, answer.open.plan.actions[act.ordinal].effector)
 
     def _doubted(self, decision: int, act: Act, effector: str) -> None:

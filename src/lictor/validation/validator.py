@@ -20,6 +20,7 @@ from lictor.records import Adjustment, Decision, Result, Ruling, Verdict
 
 from .gatekeeper import Amend, Gatekeeper
 from .lookups import Lookups
+from .rechecking import Rechecking
 from .references import References
 
 
@@ -85,6 +86,10 @@ class Validator:
         self._ready(entry)
 
     # -- gates ----------------------------------------------------------------------------------------------------
+
+    def rechecking(self, answer: Callable[[int, str | None], None]) -> Rechecking:
+        """What rules again on decisions that other gates have let in; `answer` hears why not, or None."""
+        return Rechecking(self.gatekeeper, self._lookups, self, self._value_of, self._spawn, answer)
 
     def rule(self, entry: Entry, now_us: int) -> None:
         """Give the entry its verdict; the decision may come back amended."""
