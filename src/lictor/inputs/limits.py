@@ -20,7 +20,9 @@ DEPTH_MAX = 32
 
 #: Linear on well-formed text, and used on nothing else.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_LONG = re.compile(rb"\d{19}")
+#: Digits as zeros and everything else as blanks, in which a long number is found without looking at each place twice.
+_ZEROS = bytes(ord("0" if chr(byte) in "0123456789" else " ") for byte in range(256))
+_LONG = b"0" * 19
 _OPENS = re.compile(rb"[\[{\]}]")
 _decode = msgspec.json.Decoder().decode
 
@@ -46,7 +48,7 @@ def read(payload: bytes) -> tuple[Finding | None, Any]:
     if (
         payload.count(b"[") + payload.count(b"{") <= DEPTH_MAX
         and payload.count(b":") == _keys(content)
-        and not _LONG.search(payload)
+        and _LONG not in payload.translate(_ZEROS)
     ):
         return None, content  # by far the most frequent: what its strings hold can only raise these counts
     bare = _STRINGS.sub(b"", payload)
@@ -54,7 +56,7 @@ def read(payload: bytes) -> tuple[Finding | None, Any]:
         return found(Reason.DEPTH, f"nested {depth} deep; at most {DEPTH_MAX}"), None
     if bare.count(b":") != _keys(content):
         return found(Reason.DUPLICATE_KEY, "an object has the same key twice"), None
-    if _LONG.search(bare) and (large := oversized(content)) is not None:
+    if _LONG in bare.translate(_ZEROS) and (large := oversized(content)) is not None:
         return found(Reason.NUMBER, large), None
     return None, content
 
