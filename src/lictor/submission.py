@@ -71,6 +71,11 @@ class Submission(Steering):
             entry = Entry(signal.signal, future, received_us)
             entry.fault = (signal.reason, signal.detail)
         else:
+            if replay is None and self.accepting:
+                told = self.pipeline.inputs.turned_away(signal, received_us)
+                if told is not None:
+                    future.set_result(told)
+                    return future
             entry = Entry(signal, future, received_us)
             entry.replay = replay
         if not self.accepting:

@@ -6,17 +6,20 @@ when the entry is durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from lictor.capacity.lane import Lane
 from lictor.declarations.declared import Declared
 from lictor.declarations.plain import text
-from lictor.entry import Entry
+from lictor.entry import Entry, Handle
 from lictor.errors import Code, InvariantViolation, LictorError
 from lictor.journal.port import Journal, Verb
 from lictor.records import CLASS_WORTH, Result, Signal, worth_of
 from lictor.runtime.ids import Ids, id_text
+from lictor.runtime.randomness import Randomness
 
+from .doorkeeper import Doorkeeper
 from .envelope import fault, presentable
 from .finding import Finding, Reason, found
 from .limits import read
@@ -71,15 +74,27 @@ class Intake:
         self.waiting_max = waiting_max
         #: The journal has no room for more than it needs for what is open.
         self.closed = False
+        self._journal: Journal | None = None
+        self._door: Doorkeeper | None = None
 
     async def recover(self, journal: Journal) -> None:
         """Take up what is in quarantine, the index of keys that were decided on, and what the gates had seen."""
-        state = journal.state
+        state, self._journal = journal.state, journal
         self.quarantining.recover(state.quarantine)
         self._bound = state.keys.get
         await recall(journal, self.gates)
 
     # -- arrivals -------------------------------------------------------------------------------------------------
+
+    def guard(self, lanes: Mapping[str, Lane[Any]], randomness: Randomness) -> None:
+        """Let what would come too late be shed at the door; `lanes` by effector."""
+        self._door = Doorkeeper(self._app, self.shedding, lanes, randomness)
+
+    def turned_away(self, signal: Signal, now_us: int) -> Handle | None:
+        """The answer of a signal that is shed at the door; None for one that may come in."""
+        if self._door is None or self.closed or self._journal is None or self._journal.state.halts:
+            return None  # what is halted is refused as such
+        return self._door.turned_away(signal, now_us, self._bound)
 
     @property
     def full(self) -> bool:
