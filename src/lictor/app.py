@@ -30,7 +30,7 @@ from lictor.declarations.gates import (
     Reference,
     Snapshot,
 )
-from lictor.declarations.kinds import Kind, field_reader
+from lictor.declarations.kinds import Kind, field_reader, value_reader
 from lictor.declarations.sources import Quality, Source
 from lictor.errors import DeclarationError
 from lictor.records import Priority
@@ -91,8 +91,12 @@ class App(Declared):
         tightens: Callable[[Any, Any], bool] | None = None,
         approve_within_s: float | None = None,
         upgrades: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
+        value: str | float | Callable[[Any], float] | None = None,
     ) -> Callable[[type[T]], type[T]]:
-        """Declare a kind of decision from the user's own dataclass or msgspec struct, which stays as it is."""
+        """Declare a kind of decision from the user's own dataclass or msgspec struct, which stays as it is.
+
+        `value` is what one is worth, for the execution-quality index: a number, a field, or a pure function of it.
+        """
         if expires_in_s <= 0:
             raise DeclarationError(f"expires_in_s={expires_in_s}: every kind has a deadline in the future")
 
@@ -110,6 +114,7 @@ class App(Declared):
                 tightens,
                 approve_within_s,
                 upgrades or {},
+                value_reader(type_, value),
             )
             self.kind_of[type_] = self._add(self.kinds, kind.name, kind, "decision kind")
             self.gates[kind.name] = []
