@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from lictor.capacity.breaker import Breaker
-from lictor.capacity.drain import DrainRate
+from lictor.capacity.drain import NOTES_MIN, DrainRate
 from lictor.capacity.extra_work import BALANCE_MAX, START_BALANCE, ExtraWorkPool, backoff_s
 from lictor.capacity.rates import TokenBucket
 
@@ -103,7 +103,7 @@ def test_the_drain_rate_is_of_busy_time_alone():
 @given(st.floats(1, 1000), st.floats(1, 1000))
 def test_the_drain_rate_follows_a_change(before, after):
     drain, now = DrainRate(), 0.0
-    for rate, seconds in ((before, 5), (after, 20)):
+    for rate, seconds in ((before, 5), (after, 20 + 10 * NOTES_MIN / after)):
         for _ in range(int(rate * seconds)):
             now += 1 / rate
             drain.note(1, now, busy=True)

@@ -1,12 +1,20 @@
 """Which ready work starts next: class, then weighted fair queueing over tenants, then earliest deadline. Pure.
 
-Start-time fair queueing (Goyal 1996, as in `research/overload.md` 1.3): each tenant has a virtual time that advances
-by cost / weight when it is served; the tenant with the smallest goes next; one that returns starts at the queue's own
-virtual time, so idling earns nothing. O(log tenants + log work) an operation.
+Start-time fair queueing (Goyal 1996, as in `research/overload.md` 1.3): each tenant has a virtual time that advances by
+cost / weight when it is served; the tenant with the smallest goes next; one that returns starts at the queue's own
+virtual time, so idling earns nothing. When work is taken it is charged what the tenant's work costs on average, and
+that is corrected when its true cost is known (as in virtual token counters, arXiv 2401.00588), so that unknown costs
+are shared fairly too.
+
+A tenant whose work is turned away is not idle: it keeps the place that it had, by at most `credit`. Otherwise whoever
+is admitted next under overload would be a matter of luck, and luck is not fair.
+
+O(log tenants + log work) an operation, and a move of memory in the sorted list of tenants.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
@@ -18,27 +26,105 @@ TENANTS_KEPT = 1_024
 #: After so many of a higher class one of the class below goes, so that nobody starves; never past the top class.
 AGEING = 16
 TOP = 0
+#: Pieces of work over which a tenant's average cost is learned, and how many make it known.
+LEARNED_FROM = 20
+KNOWN_FROM = 3
+#: The front of the list of tenants is cut off when so many have gone from it.
+GONE_MIN = 64
 
 
 class _Tenant(Generic[W]):
-    __slots__ = ("active", "time", "work")
+    """One tenant in one class."""
 
-    def __init__(self) -> None:
+    __slots__ = ("claims", "cost", "known", "lent", "place", "running", "time", "weight", "work")
+
+    def __init__(self, weight: float, cost: float) -> None:
+        self.weight = weight
+        #: What its work costs on average: a guess, until so much of it is known.
+        self.cost = cost
+        self.known = 0
+        #: Virtual time: where its next work starts.
         self.time = 0.0
-        self.active = False
+        #: Its entry among those who wait; None while it waits for nothing.
+        self.place: tuple[float, int, _Tenant[W]] | None = None
         self.work: list[tuple[int, int, W]] = []
+        #: Work was turned away since it was served last: its time still holds.
+        self.claims = False
+        #: What was taken and has not been settled: how much, and what was charged for it.
+        self.running = 0
+        self.lent = 0.0
 
 
 class _Class(Generic[W]):
     """The tenants of one class."""
 
-    __slots__ = ("forget_at", "order", "tenants", "time")
+    __slots__ = (
+        "away",
+        "away_count",
+        "coming",
+        "coming_cost",
+        "coming_count",
+        "cost",
+        "count",
+        "forget_at",
+        "gone",
+        "order",
+        "priority",
+        "tenants",
+        "time",
+        "weight",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, priority: int) -> None:
+        self.priority = priority
+        #: How much waits, and what it is reckoned to cost.
+        self.count = 0
+        self.cost = 0.0
         self.forget_at = TENANTS_KEPT
+        #: Virtual time: where the work that was taken last had its start. It never goes back.
         self.time = 0.0
         self.tenants: dict[str, _Tenant[W]] = {}
-        self.order: list[tuple[float, str]] = []
+        #: Those who wait, by their times and then as they came; the first `gone` entries have been served.
+        self.order: list[tuple[float, int, _Tenant[W]]] = []
+        self.gone = 0
+        #: The weights of those who wait, together.
+        self.weight = 0.0
+        #: What will be pushed after this turn's commit, by tenant.
+        self.coming: dict[str, int] = {}
+        self.coming_count = 0
+        self.coming_cost = 0.0
+        #: What waits elsewhere and will be pushed in time, by tenant.
+        self.away: dict[str, int] = {}
+        self.away_count = 0
+
+    def enter(self, tenant: _Tenant[W], ticket: int) -> None:
+        """The tenant waits at its time."""
+        tenant.place = place = (tenant.time, ticket, tenant)
+        order = self.order
+        if not order or order[-1] < place:
+            order.append(place)
+        else:
+            insort(order, place, lo=self.gone)
+
+    def leave(self, tenant: _Tenant[W]) -> None:
+        """The tenant waits there no more."""
+        place, tenant.place = tenant.place, None
+        if place is None:
+            return
+        order = self.order
+        at = bisect_left(order, place, lo=self.gone)
+        if at == self.gone:
+            self.gone += 1
+            if self.gone >= GONE_MIN and self.gone * 2 >= len(order):
+                del order[: self.gone]
+                self.gone = 0
+        else:
+            del order[at]
+
+    def start(self, tenant: _Tenant[W], credit: float) -> float:
+        """Where work of a tenant that waits for nothing would start now."""
+        since = self.time - credit / tenant.weight if tenant.claims else self.time
+        return max(tenant.time, since)
 
 
 class FairQueue(Generic[W]):
@@ -47,113 +133,274 @@ class FairQueue(Generic[W]):
     def __init__(self, weights: Mapping[str, float] | None = None) -> None:
         self._weights = weights or {}
         self._classes: dict[int, _Class[W]] = {}
-        self._counts: dict[int, int] = {}
+        #: The same, the highest class first.
+        self._sorted: list[_Class[W]] = []
         self._ticket = 0
         #: How many have gone since a lower class had its turn.
         self._passed = 0
         self.size = 0
+        #: What was taken and has not been settled.
+        self.running = 0
+        #: Work that is expected and not pushed yet; and that waits elsewhere.
+        self.coming = 0
+        self.away = 0
+        #: How far behind the others a tenant may claim to start whose work was turned away.
+        self.credit = 0.0
+        #: What work of a tenant that nothing is known of is reckoned to cost.
+        self.cost = 1.0
+        #: What the last work taken was reckoned to cost.
+        self.taken = 0.0
+        #: The last work taken was lifted by one class, because it was its turn by age.
+        self.aged = False
+
+    # -- work -----------------------------------------------------------------------------------------------------
+
+    def _class(self, priority: int) -> _Class[W]:
+        queue = self._classes.get(priority)
+        if queue is None:
+            queue = self._classes[priority] = _Class(priority)
+            self._sorted = sorted(self._classes.values(), key=lambda found: found.priority)
+        return queue
+
+    def _tenant(self, queue: _Class[W], tenant: str) -> _Tenant[W]:
+        found = queue.tenants.get(tenant)
+        if found is None:
+            if len(queue.tenants) >= queue.forget_at:
+                self._forget(queue)
+            found = queue.tenants[tenant] = _Tenant(self._weights.get(tenant, 1.0), self.cost)
+        return found
 
     def push(self, work: W, priority: int, tenant: str, deadline_us: int) -> None:
         """Add ready work."""
-        queue = self._classes.get(priority)
-        if queue is None:
-            queue = self._classes[priority] = _Class()
-        found = queue.tenants.get(tenant)
-        if found is None:
-            found = queue.tenants[tenant] = _Tenant()
+        queue = self._class(priority)
+        found = self._tenant(queue, tenant)
         self._ticket += 1
         heappush(found.work, (deadline_us, self._ticket, work))
-        if not found.active:
-            found.active = True
-            found.time = max(found.time, queue.time)
-            heappush(queue.order, (found.time, tenant))
-        self._counts[priority] = self._counts.get(priority, 0) + 1
+        if found.place is None:
+            found.time = queue.start(found, self.credit)
+            queue.enter(found, self._ticket)
+            queue.weight += found.weight
+        queue.count += 1
+        queue.cost += found.cost
         self.size += 1
 
     def peek(self) -> W | None:
         """The work that starts next, left in its place."""
         if not self.size:
             return None
-        queue = self._classes[self._next()]
-        return self._head(queue).work[0][2]
+        queue = self._next()
+        return queue.order[queue.gone][2].work[0][2]
 
-    def pop(self, cost: float = 1.0) -> W | None:
-        """Take the work that starts next; None when there is none."""
+    def pop(self) -> W | None:
+        """Take the work that starts next, and charge for it; None when there is none."""
         if not self.size:
             return None
-        priority = self._next()
-        self._passed = 0 if priority != self._top() else self._passed + 1
-        queue = self._classes[priority]
-        found = self._head(queue)
-        time, tenant = heappop(queue.order)
+        queue = self._next()
+        self._passed = 0 if self.aged else self._passed + 1
+        found = queue.order[queue.gone][2]
+        queue.leave(found)
         work = heappop(found.work)[2]
-        queue.time = time
-        found.time = time + cost / self._weights.get(tenant, 1.0)
+        queue.time = max(queue.time, found.time)
+        self.taken = cost = found.cost
+        found.time += cost / found.weight
+        found.running += 1
+        found.lent += cost
+        found.claims = False
         if found.work:
-            heappush(queue.order, (found.time, tenant))
+            self._ticket += 1
+            queue.enter(found, self._ticket)
         else:
-            found.active = False
-            if not queue.order:  # nobody waits: whoever comes next starts level with everyone
+            queue.weight -= found.weight
+            if queue.count == 1:  # nobody waits: whoever comes next starts level with everyone
                 queue.time = max(queue.time, found.time)
-            if len(queue.tenants) > queue.forget_at:
-                self._forget(queue)
-        self._counts[priority] -= 1
+                queue.weight, queue.cost = 0.0, cost  # and no rounding error stays
+        queue.count -= 1
+        queue.cost -= cost
         self.size -= 1
+        self.running += 1
         return work
 
-    def charge(self, priority: int, tenant: str, more: float) -> None:
-        """What was taken cost more than was charged for it, or less: correct the tenant's time by that."""
+    def settle(self, priority: int, tenant: str, cost: float) -> float | None:
+        """Work that was taken has cost this: learn from it, and correct what was charged for it.
+
+        Also for work that never waited here. Returns what `learn` does.
+        """
+        self._settle(priority, tenant, cost)
+        return self.learn(priority, tenant, cost)
+
+    def learn(self, priority: int, tenant: str, cost: float) -> float | None:
+        """Work of this tenant has cost this.
+
+        Returns what it was reckoned to cost; None while too little is known of the tenant's work.
+        """
         queue = self._classes.get(priority)
         found = queue.tenants.get(tenant) if queue is not None else None
-        if queue is None or found is None or len(queue.tenants) == 1:
-            return
-        found.time = max(0.0, found.time + more / self._weights.get(tenant, 1.0))
-        if found.active:
-            heappush(queue.order, (found.time, tenant))  # its entry with the old time is passed over
+        if queue is None or found is None:
+            queue = self._class(priority)
+            found = self._tenant(queue, tenant)
+        was, known = found.cost, found.known
+        if known < LEARNED_FROM:
+            found.known = known = known + 1
+        found.cost = was + (cost - was) / known
+        if found.work:
+            queue.cost += (found.cost - was) * len(found.work)
+        return was if known > KNOWN_FROM else None
+
+    def give_back(self, priority: int, tenant: str) -> None:
+        """Work that was taken did not run: what was charged for it is returned."""
+        self._settle(priority, tenant, 0.0)
+
+    def _settle(self, priority: int, tenant: str, cost: float) -> None:
+        if self.running:
+            self.running -= 1
+        queue = self._class(priority)
+        found = self._tenant(queue, tenant)
+        charged = 0.0
+        if found.running:
+            charged = found.lent / found.running
+            found.running -= 1
+            found.lent -= charged
+        time = found.time + (cost - charged) / found.weight
+        if found.place is None:
+            found.time = time
+        elif time != found.time:
+            queue.leave(found)
+            found.time = time
+            self._ticket += 1
+            queue.enter(found, self._ticket)
+
+    def turned_away(self, priority: int, tenant: str) -> None:
+        """Work of this tenant was shed: it keeps the place that it had, so that it is admitted before others are."""
+        queue = self._class(priority)
+        found = self._tenant(queue, tenant)
+        if found.place is None and not found.claims:
+            found.time = max(found.time, queue.time)
+            found.claims = True
 
     def keep(self, wanted: Callable[[W], bool]) -> None:
         """Drop all work that is not wanted any more."""
         self.size = 0
-        for priority, queue in self._classes.items():
-            count = 0
+        for queue in self._sorted:
+            queue.count, queue.cost, queue.weight, queue.gone, queue.order = 0, 0.0, 0.0, 0, []
             for tenant in queue.tenants.values():
                 tenant.work = [ready for ready in tenant.work if wanted(ready[2])]
                 heapify(tenant.work)
-                tenant.active = bool(tenant.work)
-                count += len(tenant.work)
-            queue.order = [(tenant.time, name) for name, tenant in queue.tenants.items() if tenant.active]
-            heapify(queue.order)
-            self._counts[priority] = count
-            self.size += count
+                place, tenant.place = tenant.place, None
+                if tenant.work and place is not None:
+                    tenant.place = place
+                    queue.order.append(place)
+                    queue.weight += tenant.weight
+                    queue.count += len(tenant.work)
+                    queue.cost += len(tenant.work) * tenant.cost
+            queue.order.sort()
+            self.size += queue.count
 
-    @staticmethod
-    def _head(queue: _Class[W]) -> _Tenant[W]:
-        """The tenant that goes next; entries with times of before a correction are dropped."""
-        while True:
-            time, tenant = queue.order[0]
-            found = queue.tenants.get(tenant)
-            if found is not None and found.active and found.time == time:
-                return found
-            heappop(queue.order)
-
-    def _top(self) -> int:
-        return min(priority for priority, count in self._counts.items() if count)
-
-    def _next(self) -> int:
+    def _next(self) -> _Class[W]:
         """The class that goes next: the highest, but for one turn in `AGEING`, which goes to the one below it.
 
         So low work is lifted within a bound; the top class is never made to wait for it.
         """
-        waiting = sorted(priority for priority, count in self._counts.items() if count)
-        aged = self._passed >= AGEING and waiting[0] != TOP and len(waiting) > 1
-        return waiting[1] if aged else waiting[0]
+        waiting = [queue for queue in self._sorted if queue.count]
+        top = waiting[0]
+        self.aged = self._passed >= AGEING and top.priority != TOP and len(waiting) > 1
+        return waiting[1] if self.aged else top
 
-    @staticmethod
-    def _forget(queue: _Class[W]) -> None:
+    def _forget(self, queue: _Class[W]) -> None:
         """Drop tenants that are idle and behind the queue's time: returning, they would start at it anyway."""
-        queue.tenants = {name: t for name, t in queue.tenants.items() if t.active or t.time > queue.time}
+        since = queue.time - self.credit
+        queue.tenants = {
+            name: t
+            for name, t in queue.tenants.items()
+            if t.place is not None or t.time > queue.time or (t.claims and t.time > since)
+        }
         queue.forget_at = max(TENANTS_KEPT, 2 * len(queue.tenants))
 
-    def ahead(self, priority: int) -> int:
-        """How much ready work is in the same or a higher class."""
-        return sum(count for other, count in self._counts.items() if other <= priority)
+    # -- what admission asks --------------------------------------------------------------------------------------
+
+    def expect(self, priority: int, tenant: str) -> None:
+        """It is admitted and will be pushed; it counts against what comes after it, until `begin_turn`."""
+        queue = self._class(priority)
+        queue.coming[tenant] = queue.coming.get(tenant, 0) + 1
+        queue.coming_count += 1
+        queue.coming_cost += self.reckoned(priority, tenant)
+        self.coming += 1
+
+    def begin_turn(self) -> None:
+        """What was expected has been pushed, or never will be."""
+        if self.coming:
+            self.coming = 0
+            for queue in self._sorted:
+                queue.coming.clear()
+                queue.coming_count, queue.coming_cost = 0, 0.0
+
+    def park(self, priority: int, tenant: str, change: int) -> None:
+        """So much more work of a class and tenant waits elsewhere; it is before whatever comes now."""
+        queue = self._class(priority)
+        left = queue.away.get(tenant, 0) + change
+        if left:
+            queue.away[tenant] = left
+        else:
+            queue.away.pop(tenant, None)
+        queue.away_count += change
+        self.away += change
+
+    def waiting(self, priority: int) -> int:
+        """How much work is in the same or a higher class, what is expected and what waits elsewhere included."""
+        return sum([q.count + q.coming_count + q.away_count for q in self._sorted if q.priority <= priority])
+
+    def reckoned(self, priority: int, tenant: str) -> float:
+        """What one piece of work of this tenant is reckoned to cost."""
+        queue = self._classes.get(priority)
+        found = queue.tenants.get(tenant) if queue is not None else None
+        return self.cost if found is None else found.cost
+
+    def ahead(self, priority: int, tenant: str) -> float:
+        """The cost of what starts before work of this tenant that comes now.
+
+        All of higher classes, and in its own what fair queueing puts before it: the lesser of all work there, and what
+        is served until the tenant's own backlog is, at its share of the weight of those who wait.
+        """
+        higher = 0.0
+        queue = None
+        for found in self._sorted:
+            if found.priority < priority:
+                higher += found.cost + found.coming_cost + found.away_count * self.cost
+            elif found.priority == priority:
+                queue = found
+        if queue is None or not queue.count + queue.coming_count + queue.away_count:
+            return higher
+        mine = queue.tenants.get(tenant)
+        own = queue.coming.get(tenant, 0) + queue.away.get(tenant, 0)
+        weight, cost = queue.weight, self.cost
+        if mine is None:
+            start, each = queue.time, self._weights.get(tenant, 1.0)
+            weight += each
+        else:
+            each, cost = mine.weight, mine.cost
+            if mine.place is None:
+                start = queue.start(mine, self.credit)
+                weight += each
+            else:
+                start = mine.time
+                own += len(mine.work)
+        start += own * cost / each
+        heads = bisect_right(queue.order, start, lo=queue.gone, key=_time) - queue.gone + len(queue.coming)
+        whole = queue.cost + queue.coming_cost + queue.away_count * self.cost
+        before = heads * whole / (queue.count + queue.coming_count + queue.away_count)
+        return higher + min(whole, max(before, (start - queue.time) * weight))
+
+    def share(self, priority: int, tenant: str) -> tuple[float, float]:
+        """A tenant's backlog in its class, by cost, and its share of the weight of those who wait, itself included."""
+        queue = self._classes.get(priority)
+        if queue is None:
+            return 0.0, 1.0
+        mine = queue.tenants.get(tenant)
+        backlog = queue.coming.get(tenant, 0) + queue.away.get(tenant, 0) + (len(mine.work) if mine is not None else 0)
+        each = self._weights.get(tenant, 1.0)
+        waits = mine is not None and mine.place is not None
+        cost = mine.cost if mine is not None else self.cost
+        return backlog * cost, each / (queue.weight if waits else queue.weight + each)
+
+
+def _time(place: tuple[float, int, object]) -> float:
+    return place[0]

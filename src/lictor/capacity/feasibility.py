@@ -26,12 +26,24 @@ class Late(NamedTuple):
     retry_after_s: float
 
 
-def late(asked: Asked, lanes: Sequence[Lane[Any]], now_us: int) -> Late | None:
-    """Why it should be shed; None when it would be in time."""
-    wait_s = max(lane.wait_s(asked) for lane in lanes)
+def late(
+    asked: Asked, lanes: Sequence[Lane[Any]], now_us: int, *, tokens_s: float = 0.0, draw: float = 0.0
+) -> Late | None:
+    """Why it should be shed; None when it would be in time.
+
+    `tokens_s` is how long it would wait for the tokens that it takes. `draw`, uniform in 0 to 1, spreads the return of
+    those that are shed together over at least one deadline.
+    """
     left_s = (asked.deadline_us - now_us) / 1e6
-    needs_s = wait_s + max(lane.seconds for lane in lanes)
-    if needs_s > left_s:
-        seen: dict[str, object] = {"wait_s": round(wait_s, 3), "left_s": round(left_s, 3)}
-        return Late(Code.INFEASIBLE, seen, max(needs_s - left_s, RETRY_AFTER_S_MIN))
-    return None
+    longest_s = needs_s = 0.0
+    for lane in lanes:
+        wait_s = max(lane.wait_s(asked), tokens_s)
+        needs_s = max(needs_s, wait_s + lane.takes_s(asked, wait_s, left_s))
+        longest_s = max(longest_s, wait_s, lane.entitled_s(asked))
+    more_s = max(needs_s, longest_s) - left_s
+    for lane in lanes:
+        lane.judged(asked, shed=more_s > 0)
+    if more_s <= 0:
+        return None
+    seen: dict[str, object] = {"wait_s": round(longest_s, 3), "left_s": round(left_s, 3)}
+    return Late(Code.INFEASIBLE, seen, max(more_s, RETRY_AFTER_S_MIN) + draw * max(more_s, left_s))

@@ -10,8 +10,9 @@ virtual time. How to drive it, with work `w` that has the fields of `Ready`:
 3. After each push and note: `while (w := lane.pop(now_us)) is not None:` start it, and `take(w.depth)`. None means no
    slot or no work. What cannot be in time any more is not given out but kept for `take_displaced()`: it has expired.
 4. A call returned: `note(w, seconds, now, late=...)`, whatever came of it. `seconds` is how long it ran, `now` is read
-   from any steady clock in seconds, `late` says that it ended after its deadline, or was cut there. A slot that was
-   taken for nothing is given back by `give_back()`.
+   from any steady clock in seconds, `late` says that it ended after its deadline, or was cut there, and `waited` what
+   share of the time from its arrival to its deadline it spent waiting. A slot that was taken for nothing is given back
+   by `give_back(w)`.
 5. Work that ends while it is queued gets `concluded = True`, and the lane is told by `left()`.
 
 `pool` and `breaker` answer whether an extra attempt may be made: see those. A call that waits for a child of its own
@@ -28,9 +29,15 @@ from .breaker import Breaker
 from .drain import DrainRate
 from .extra_work import ExtraWorkPool
 from .fairness import FairQueue
+from .service import ServiceTime
 
-#: Mean calls; a single one is charged no more, so that one that hung does not lock its tenant out.
-COST_MAX = 100.0
+#: Seconds that a call is charged while no call is known.
+COST_UNKNOWN = 0.001
+#: Mean calls by which a tenant whose work was turned away may start before others.
+CREDIT = 4.0
+#: The share of its time left that work may always spend waiting: a call that does not end in the rest is a long one,
+#: and would hardly have ended if it had not waited at all, while a queue that is too short leaves slots idle.
+WAITING_MIN = 0.2
 #: Work that has ended is looked for in the queues when there is this much of it.
 LEFT_MIN = 1_024
 
@@ -87,12 +94,11 @@ class Lane(Generic[W]):
         "_nested",
         "_weights",
         "breaker",
-        "coming",
         "drain",
         "free",
         "pool",
         "ready",
-        "seconds",
+        "service",
         "slots",
     )
 
@@ -103,19 +109,17 @@ class Lane(Generic[W]):
         self.free = slots
         self._weights = weights or {}
         self.ready: FairQueue[W] = FairQueue(self._weights)
+        self.ready.cost = COST_UNKNOWN
         #: Ready children by their depth, the deepest last.
         self._nested: dict[int, FairQueue[W]] = {}
+        self.service = ServiceTime()
         #: How much has ended while it stood here, since that was last looked for.
         self._left = 0
         self._know(nests)
-        #: What this turn has planned for it, by class; in `ready` after the commit.
-        self.coming: dict[int, int] = {}
         self._displaced: list[W] = []
         self.pool = ExtraWorkPool(extra_work)
         self.breaker = Breaker()
         self.drain = DrainRate()
-        #: Running mean of how long a call takes.
-        self.seconds = 0.0
 
     # -- queue and slots ------------------------------------------------------------------------------------------
 
@@ -131,23 +135,34 @@ class Lane(Generic[W]):
         """Work of this depth exists: from now on a slot is kept for it."""
         for depth in range(len(self._nested) + 1, deepest + 1):
             self._nested[depth] = FairQueue(self._weights)
+            self._nested[depth].cost = self.service.mean_s or COST_UNKNOWN
 
     def pop(self, now_us: int) -> W | None:
-        """Take the work that may start next, the deepest first; None when there is none."""
-        while (work := self._pop()) is not None:
-            if work.concluded:
-                continue
-            if work.deadline_us > now_us:
+        """Take the work that may start next, the deepest first; None when there is none.
+
+        What a typical call could not finish in time any more is passed over while others wait, and found in
+        `take_displaced`.
+        """
+        typical_us = self.service.typical * 1e6
+        while (queue := self._open_queue()) is not None:
+            work = queue.pop()
+            if work is None:
+                return None
+            needs_us = queue.taken * typical_us if queue.size else 0.0
+            if not work.concluded and work.deadline_us > now_us + needs_us:
                 return work
-            self._displaced.append(work)
+            queue.give_back(work.urgency, work.tenant)
+            if not work.concluded:
+                self._displaced.append(work)
         return None
 
-    def _pop(self) -> W | None:
+    def _open_queue(self) -> FairQueue[W] | None:
+        """The queue that goes next and has a slot: the deepest first."""
         if self._nested:
             for depth in range(len(self._nested), 0, -1):
                 if self._nested[depth].size and self.open(depth):
-                    return self._nested[depth].pop()
-        return self.ready.pop() if self.ready.size and self.open(0) else None
+                    return self._nested[depth]
+        return self.ready if self.ready.size and self.open(0) else None
 
     def take_displaced(self) -> list[W]:
         """What came up when it could not be in time any more, since the last call; the caller ends it as expired."""
@@ -166,7 +181,11 @@ class Lane(Generic[W]):
 
     def open(self, depth: int) -> bool:
         """Whether a call at this depth may take a slot now; those that deeper calls may need are left free."""
-        return self.free > (min(len(self._nested) - depth, self.slots - 1) if self._nested else 0)
+        return self.free > (self._kept(depth) if self._nested else 0)
+
+    def _kept(self, depth: int) -> int:
+        """Slots that a call at this depth leaves to deeper ones."""
+        return min(len(self._nested) - depth, self.slots - 1) if self._nested else 0
 
     def take(self, depth: int) -> None:
         """A slot is taken by a call at this depth."""
@@ -174,47 +193,82 @@ class Lane(Generic[W]):
         if depth:
             self._know(depth)
 
-    def give_back(self) -> None:
-        """A slot that was taken is free again, and nothing ran in it."""
+    def give_back(self, work: W | None = None) -> None:
+        """A slot that was taken is free again, and nothing ran in it; `work` was popped for it."""
         self.free += 1
+        if work is not None:
+            self._queue(work.depth).give_back(work.urgency, work.tenant)
 
-    def note(self, work: W, seconds: float, now: float, *, late: bool = False) -> None:  # noqa: ARG002
+    def note(self, work: W, seconds: float, now: float, *, late: bool = False, waited: float = 1.0) -> None:
         """A call returned and its slot is free; its tenant is charged for the time that it really took."""
-        if self.ready.size and self.seconds:
-            more = min(seconds / self.seconds, COST_MAX) - 1.0
-            self.ready.charge(work.urgency, work.tenant, more)
         self.free += 1
+        ready, service = self.ready, self.service
+        busy = ready.size > 0
+        queue = self._queue(work.depth)
+        if busy or queue.running:
+            like_s = queue.settle(work.urgency, work.tenant, seconds)
+        else:  # nobody waits: what it used was nobody else's
+            like_s = queue.learn(work.urgency, work.tenant, seconds)
+        service.note(seconds, like_s)
         # Not "all slots taken": of calls that return between two turns only the first would count.
-        self.drain.note(1, now, busy=self.ready.size > 0)
-        self.seconds += (seconds - self.seconds) * 0.05 if self.seconds else seconds
+        self.drain.note(seconds, now, busy=busy)
+        if busy:
+            service.ended(late=late and waited > WAITING_MIN)
+        queue.cost = service.mean_s
+        queue.credit = CREDIT * service.mean_s
+
+    def _queue(self, depth: int) -> FairQueue[W]:
+        return self._nested.get(depth, self.ready) if depth else self.ready
 
     # -- what admission asks --------------------------------------------------------------------------------------
 
     def begin_turn(self) -> None:
         """What was expected is in the queues by now."""
-        if self.coming:
-            self.coming.clear()
+        self.ready.begin_turn()
 
     def expect(self, asked: Asked) -> None:
         """It is admitted and will be pushed; it counts against what comes after it."""
-        self.coming[asked.priority] = self.coming.get(asked.priority, 0) + 1
+        self.ready.expect(asked.priority, asked.tenant)
+
+    def park(self, priority: int, tenant: str, change: int) -> None:
+        """So much more work of a class and tenant waits elsewhere, and will be pushed in time."""
+        self.ready.park(priority, tenant, change)
+
+    def judged(self, asked: Asked, *, shed: bool) -> None:
+        """It is let in, or shed; then its tenant keeps the place that it had."""
+        self.service.judged(shed=shed)
+        if shed:
+            self.ready.turned_away(asked.priority, asked.tenant)
 
     def before(self, asked: Asked) -> bool:
-        """Whether anything of the same or a higher class waits, so that it may not pass."""
-        return self.ahead(asked) > 0
-
-    def ahead(self, asked: Asked) -> float:
-        """How much work is before work that comes now."""
-        priority = asked.priority
-        ahead = self.ready.ahead(priority) if self.ready.size else 0
-        if self._nested:
-            ahead += sum(queue.size for queue in self._nested.values())
-        return ahead + sum(n for other, n in self.coming.items() if other <= priority) if self.coming else ahead
+        """Whether anything of the same or a higher class waits, so that this may not pass."""
+        ready = self.ready
+        if (ready.size or ready.coming or ready.away) and ready.waiting(asked.priority):
+            return True
+        return bool(self._nested) and any(queue.size for queue in self._nested.values())
 
     def wait_s(self, asked: Asked) -> float:
-        """How long this would wait for a slot: what is ahead of it over the measured drain rate."""
-        ahead = self.ahead(asked)
-        if not ahead and self.free > 0:
+        """How long this would wait for a slot: the work ahead of it over the measured drain rate."""
+        ready, mean_s = self.ready, self.service.mean_s
+        ahead_s = 0.0
+        if ready.size or ready.coming or ready.away:
+            ahead_s = ready.ahead(asked.priority, asked.tenant)
+        if self._nested:
+            ahead_s += sum([queue.size for queue in self._nested.values()]) * mean_s
+        usable = self.free - self._kept(asked.depth)
+        ahead_s += (1 - usable) * mean_s if usable > 0 else mean_s
+        return ahead_s / (self.drain.per_s() or self.slots) if ahead_s > 0.0 else 0.0
+
+    def entitled_s(self, asked: Asked) -> float:
+        """How long its tenant's backlog takes at its share alone; what passes the deadline is more than its due."""
+        if not self.ready.size:
             return 0.0
-        rate = self.drain.per_s() or (self.slots / self.seconds if self.seconds else None)
-        return ahead / rate if rate else 0.0
+        backlog_s, share = self.ready.share(asked.priority, asked.tenant)
+        return backlog_s / (share * (self.drain.per_s() or self.slots))
+
+    def takes_s(self, asked: Asked, wait_s: float, left_s: float) -> float:
+        """How long the call is reckoned to take, after so much waiting of the time left."""
+        if wait_s <= 0.0:  # a free slot that nobody waits for is lost by no attempt, and how long calls take is learned
+            return 0.0
+        like_s = self._queue(asked.depth).reckoned(asked.priority, asked.tenant)
+        return like_s * self.service.reckoned(left_s * (1.0 - WAITING_MIN) / like_s) if like_s else 0.0
