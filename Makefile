@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes
 
-.PHONY: help setup setup-bench demo test check fix bench bench-failures campaign report lock clean
+.PHONY: help setup setup-bench demo test check fix bench bench-failures bench-scale campaign report lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -42,6 +42,9 @@ bench: setup-bench ## governed durable decisions a second, beside bare SQLite an
 
 bench-failures: setup-bench ## the five failures, in virtual and in real time, beside the peers; writes out/failures/
 	$(BIN)/python -m benchmarks.failures
+
+bench-scale: setup ## journals of ten million, thousands of tenants, a hundred fans at once; an hour; writes out/scale/
+	$(BIN)/python -m benchmarks.scale
 
 campaign: setup ## the long one: kill -9 at hundreds of moments, 20,000 simulated seeds; writes out/
 	$(BIN)/python -m tests.chaos
