@@ -6,6 +6,7 @@ The public names, and nothing else.
 from lictor.app import App
 from lictor.blocking import BlockingHandle, BlockingNode
 from lictor.config import Settings
+from lictor.declarations.adaptive import Adaptive
 from lictor.declarations.budgets import Balance, Rate
 from lictor.declarations.effectors import (
     Call,
@@ -32,6 +33,7 @@ from lictor.declarations.gates import (
     deny,
     hold,
 )
+from lictor.declarations.hedge import Hedge
 from lictor.declarations.sources import Quality, Range, Source
 from lictor.entry import Handle
 from lictor.errors import (
@@ -56,6 +58,7 @@ from lictor.records import Decision, Outcome, Priority, Quarantined, Report, Sig
 from lictor.runtime.clock import Clock, ScaledClock, SystemClock
 
 __all__ = [
+    "Adaptive",
     "Adjustable",
     "Answer",
     "App",
@@ -75,6 +78,7 @@ __all__ = [
     "EffectFailed",
     "Effector",
     "Handle",
+    "Hedge",
     "InvariantViolation",
     "JournalError",
     "JsonLines",

@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from types import CellType, CodeType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
+from lictor.declarations.adaptive import Adaptive
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
 from lictor.declarations.declared import Declared
-from lictor.declarations.effectors import DeclareEffector, Draft, Effector, PlanDraft
+from lictor.declarations.effectors import DeclareEffector, Draft, Effector, PlanDraft, check_options, importable
 from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonPer, LessonSpec
 from lictor.declarations.gates import (
     FAMILIES,
@@ -30,6 +31,7 @@ from lictor.declarations.gates import (
     Reference,
     Snapshot,
 )
+from lictor.declarations.hedge import Hedge
 from lictor.declarations.kinds import Kind, field_reader, value_reader
 from lictor.declarations.sources import Quality, Source
 from lictor.errors import DeclarationError
@@ -258,7 +260,7 @@ class App(Declared):
         *,
         idempotent: bool,
         timeout_s: float,
-        slots: int = 16,
+        slots: int | Adaptive = 16,
         name: str | None = None,
         extra_work: float = 0.05,
         retry_base_s: float = 0.1,
@@ -266,23 +268,28 @@ class App(Declared):
         resolve_within_s: float = 3600.0,
         poll_after_s: float = 5.0,
         nests: int = 0,
+        hedge: Hedge | None = None,
+        runs_in: Literal["process"] | None = None,
     ) -> DeclareEffector:
-        """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`."""
-        if timeout_s <= 0 or slots < 1:
-            raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
-        if not 0 <= nests < slots:
-            raise DeclarationError(
-                f"nests={nests}: calls that wait for children need a slot for each depth, and one more"
-            )
+        """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`.
+
+        A sync one runs in a thread, or with `runs_in="process"` in a worker process, which its time-out kills. `slots`
+        is how many run at once; `Adaptive` finds that out. `hedge` makes a second call where the first one is slow.
+
+        Raises:
+            DeclarationError: these do not go together, as the message says.
+        """
+        check_options(slots, hedge, idempotent=idempotent, timeout_s=timeout_s, nests=nests, runs_in=runs_in)
 
         def declare(perform: Callable[..., Any]) -> Effector[..., Any]:
             called = name or str(getattr(perform, "__name__", "effector"))
+            function = importable(perform, called) if runs_in == "process" else None
             made: Effector[..., Any] = Effector(
                 called,
                 perform,
                 idempotent,
                 timeout_s,
-                slots,
+                slots.start if isinstance(slots, Adaptive) else slots,
                 extra_work,
                 retry_base_s,
                 retry_max_s,
@@ -290,6 +297,9 @@ class App(Declared):
                 poll_after_s,
                 inspect.iscoroutinefunction(perform),
                 nests,
+                slots if isinstance(slots, Adaptive) else None,
+                hedge,
+                function,
             )
             return self._add(self.effectors, called, made, "effector")
 

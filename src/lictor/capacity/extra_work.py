@@ -1,8 +1,14 @@
 """The budget of extra attempts: retries and hedges. Pure.
 
 Each first attempt deposits `share` tokens, each extra attempt takes one; extra work is therefore at most `share` of
-first work plus the start balance, whatever fails (`research/overload.md` 1.4: rho * (1 + b) < 1 is the condition of
-escape). No token is no retry: nobody waits for one.
+first work plus what a pool starts with, whatever fails (`research/overload.md` 1.4: rho * (1 + b) < 1 is the condition
+of escape). The start balance is a loan that the first deposits repay, so that over any long run `share` alone is the
+bound. No token is no retry: nobody waits for one.
+
+Budgets of layers that call each other would multiply: (1 + b) to the power of their number. So what nests draws on two
+pools: its own effector's, and that of the whole tree, which is kept with the effector of the root decision. A tree
+earns one deposit for each decision at its leaves, and only there, and none for a child of an attempt that is itself
+extra: all layers together then make at most `share` extra attempts for each call of the lowest.
 """
 
 from __future__ import annotations
@@ -16,17 +22,21 @@ EXTRA_PER_ROOT_MAX = 3
 
 
 class ExtraWorkPool:
-    """The pool of one effector."""
+    """The pool of one effector, or of the trees whose roots it performs."""
 
-    __slots__ = ("share", "tokens")
+    __slots__ = ("_lent", "share", "tokens")
 
     def __init__(self, share: float) -> None:
         self.share = share
-        self.tokens = START_BALANCE if share > 0 else 0.0
+        self.tokens = self._lent = START_BALANCE if share > 0 else 0.0
 
     def deposit(self) -> None:
         """A first attempt was made."""
-        self.tokens = min(BALANCE_MAX, self.tokens + self.share)
+        if self._lent > 0.0:
+            self._lent -= self.share
+            return
+        tokens = self.tokens + self.share
+        self.tokens = tokens if tokens < BALANCE_MAX else BALANCE_MAX  # noqa: FURB136 - a call costs three times this
 
     def withdraw(self) -> bool:
         """Take a token for one extra attempt; False when there is none."""

@@ -37,7 +37,7 @@ def late(
     left_s = (asked.deadline_us - now_us) / 1e6
     longest_s = needs_s = 0.0
     for lane in lanes:
-        wait_s = max(lane.wait_s(asked), tokens_s)
+        wait_s = max(lane.wait_s(asked), tokens_s, (lane.held_until_us - now_us) / 1e6)
         needs_s = max(needs_s, wait_s + lane.takes_s(asked, wait_s, left_s))
         longest_s = max(longest_s, wait_s, lane.entitled_s(asked))
     more_s = max(needs_s, longest_s) - left_s

@@ -40,6 +40,8 @@ CREDIT = 4.0
 WAITING_MIN = 0.2
 #: Work that has ended is looked for in the queues when there is this much of it.
 LEFT_MIN = 1_024
+#: More slots than there ever are: taken all at once, while the world is busy.
+HELD = 1 << 30
 
 
 class Asked(Protocol):
@@ -96,6 +98,7 @@ class Lane(Generic[W]):
         "breaker",
         "drain",
         "free",
+        "held_until_us",
         "pool",
         "ready",
         "service",
@@ -107,6 +110,8 @@ class Lane(Generic[W]):
     ) -> None:
         self.slots = slots
         self.free = slots
+        #: The world is busy until then; 0 while it is not.
+        self.held_until_us = 0
         self._weights = weights or {}
         self.ready: FairQueue[W] = FairQueue(self._weights)
         self.ready.cost = COST_UNKNOWN
@@ -198,6 +203,23 @@ class Lane(Generic[W]):
         self.free += 1
         if work is not None:
             self._queue(work.depth).give_back(work.urgency, work.tenant)
+
+    def resize(self, slots: int) -> None:
+        """So many slots from now on; calls that run beyond them go on, and none starts until they have ended."""
+        self.free += slots - self.slots
+        self.slots = slots
+
+    def hold(self, until_us: int) -> None:
+        """Start nothing until then, because the world is busy. No slot is free meanwhile: that costs no look."""
+        if not self.held_until_us:
+            self.free -= HELD
+        self.held_until_us = until_us
+
+    def release(self) -> None:
+        """The hold is over."""
+        if self.held_until_us:
+            self.free += HELD
+            self.held_until_us = 0
 
     def note(self, work: W, seconds: float, now: float, *, late: bool = False, waited: float = 1.0) -> None:
         """A call returned and its slot is free; its tenant is charged for the time that it really took."""

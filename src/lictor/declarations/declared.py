@@ -43,11 +43,14 @@ class Declared:
         """Raise what can only be seen when everything is declared.
 
         Raises:
-            DeclarationError: a kind has no plan, so an admitted decision could not act.
+            DeclarationError: a kind has no plan, so an admitted decision could not act; or no worker process would
+                find an effector's function.
         """
         for name in self.kinds:
             if name not in self.plans:
                 raise DeclarationError(f"kind {name} has no plan", hint=f"@app.plan({name})")
+        for effector in self.effectors.values():
+            effector.check()
 
     def manifest(self) -> dict[str, Any]:
         """What is declared, as plain data for the journal; the policy version is its digest."""

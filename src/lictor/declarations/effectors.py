@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, get_type_hints, overload
@@ -12,7 +13,9 @@ import msgspec
 from lictor.errors import DeclarationError, LictorError
 from lictor.records import Amount, Report
 
+from .adaptive import Adaptive
 from .budgets import Balance, check_amount
+from .hedge import Hedge
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,7 +25,8 @@ class EffectFailed(LictorError):
     """The effect certainly did not happen.
 
     Raise it in an effector to say so; any other exception of an effector that is not idempotent leaves the action in
-    doubt. With `retry` the action may be tried again; `retry_after_s` is obeyed.
+    doubt. With `retry` the action may be tried again. `retry_after_s` is obeyed, and by the whole effector: until then
+    it starts nothing, because the world has said that it is busy. With `only_this` the others go on.
     """
 
     code = "EFFECT_FAILED"
@@ -34,11 +38,13 @@ class EffectFailed(LictorError):
         code: str = "EFFECT_FAILED",
         retry: bool = False,
         retry_after_s: float | None = None,
+        only_this: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry or retry_after_s is not None
         self.retry_after_s = retry_after_s
+        self.only_this = only_this
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ class Call(msgspec.Struct, eq=False):
     _key_of: Callable[[int, int], str]
     #: For reconcile and cancel: the world's name for a pending action.
     ref: str | None = None
-    settled: list[tuple[Balance, str | None, Amount]] = []
+    #: What was settled: (budget, scope, amount).
+    settled: list[tuple[str, str | None, Amount]] = []
     _key: str | None = None
 
     @property
@@ -84,7 +91,7 @@ class Call(msgspec.Struct, eq=False):
         a balance that the decision did not reserve.
         """
         check_amount(amount, balance.name)
-        self.settled.append((balance, scope, amount))
+        self.settled.append((balance.name, scope, amount))
 
 
 @dataclass(slots=True, eq=False)
@@ -145,7 +152,7 @@ PlanFunction = Callable[[Any], "Draft[Any] | Sequence[Draft[Any]] | PlanDraft"]
 
 @dataclass(slots=True, eq=False)
 class Effector(Generic[P, R]):
-    """Performs actions of one kind. `slots` bounds how many calls run at once on a node."""
+    """Performs actions of one kind. `slots` bounds how many calls run at once on a node, to begin with if adaptive."""
 
     name: str
     perform: Callable[Concatenate[Call, P], Awaitable[R] | R]
@@ -163,14 +170,49 @@ class Effector(Generic[P, R]):
     is_async: bool = True
     #: How deep decisions nest that its calls submit and wait for; a slot is kept for each depth.
     nests: int = 0
+    adaptive: Adaptive | None = None
+    hedge: Hedge | None = None
+    #: `module:name` of a function that runs in a worker process of its own for each slot.
+    function: str | None = None
     asks: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     stops: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     undoes: Callable[..., Awaitable[Any] | Any] | None = field(default=None)
     #: Types of parameters that storage keeps as plainer data, by place and by name; arguments are given back as these.
     rich: dict[int | str, Any] = field(init=False)
+    #: Its calls are watched one by one.
+    watched: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.rich = rich_parameters(self.perform)
+        self.watched = self.adaptive is not None or self.hedge is not None
+
+    @property
+    def stoppable(self) -> bool:
+        """A call that runs can be ended from outside; a thread cannot."""
+        return self.is_async or self.function is not None
+
+    @property
+    def threads(self) -> int:
+        """Threads for its sync functions: as many as may run at once."""
+        return self.slots if self.adaptive is None else self.adaptive.high
+
+    def check(self) -> None:
+        """Raise where a worker process could not find the function.
+
+        Raises:
+            DeclarationError: its name leads to something else, or nowhere.
+        """
+        if self.function is None:
+            return
+        module, _, path = self.function.partition(":")
+        found: Any = sys.modules.get(module)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        if found is not self.perform and getattr(found, "perform", None) is not self.perform:
+            raise DeclarationError(
+                f"effector {self.name!r}: {self.function} is not its function, so that no worker process finds it",
+                hint="name it at the top of its module, and keep the name",
+            )
 
     def action(self, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
         """Plan one action."""
@@ -193,6 +235,46 @@ class Effector(Generic[P, R]):
         """How to undo an action that succeeded; safe to repeat, because a crash may cut it off."""
         self.undoes = undo
         return undo
+
+
+def check_options(
+    slots: int | Adaptive, hedge: Hedge | None, *, idempotent: bool, timeout_s: float, nests: int, runs_in: str | None
+) -> None:
+    """Raise where options of an effector do not go together.
+
+    Raises:
+        DeclarationError: as its message says.
+    """
+    least = slots.low if isinstance(slots, Adaptive) else slots
+    if timeout_s <= 0 or least < 1:
+        raise DeclarationError(f"timeout_s={timeout_s}, slots={slots}: both must be above zero")
+    if not 0 <= nests < least:
+        raise DeclarationError(f"nests={nests}: calls that wait for children need a slot for each depth, and one more")
+    if hedge is not None and not idempotent:
+        raise DeclarationError("a hedge calls twice", hint="only an effector with idempotent=True can bear that")
+    if runs_in not in {None, "process"}:
+        raise DeclarationError(f"runs_in={runs_in!r}", hint='"process", or leave it out')
+    if runs_in == "process" and isinstance(slots, Adaptive):
+        raise DeclarationError("worker processes are as many as there are slots", hint="give a number, not Adaptive")
+
+
+def importable(perform: Callable[..., Any], called: str) -> str:
+    """The `module:name` by which a worker process imports a function.
+
+    Raises:
+        DeclarationError: it has no such name, or is async.
+    """
+    module, name = getattr(perform, "__module__", None), getattr(perform, "__qualname__", "<unnamed>")
+    if inspect.iscoroutinefunction(perform):
+        raise DeclarationError(
+            f"effector {called!r} is async and runs on the loop", hint='runs_in="process" is for sync functions'
+        )
+    if module in {None, "__main__"} or "<" in name:
+        raise DeclarationError(
+            f"effector {called!r}: {module}.{name} cannot be imported by a worker process",
+            hint="define it at the top of a module that is not run as a script",
+        )
+    return f"{module}:{name}"
 
 
 #: How the world is asked about an action, with the action's own arguments; sync or async.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lictor.declarations.budgets import Balance, check_scope_name, scope_of
+from lictor.declarations.budgets import check_scope_name, scope_of
 from lictor.declarations.declared import Declared
 from lictor.errors import NotFoundError
 from lictor.journal.port import SetLimit
@@ -40,9 +40,9 @@ class TrueAmounts:
         """Read balances from here on."""
         self._state = state
 
-    def of_call(self, work: Work, settled: tuple[tuple[Balance, str | None, Amount], ...], at_us: int) -> Settled:
+    def of_call(self, work: Work, settled: tuple[tuple[str, str | None, Amount], ...], at_us: int) -> Settled:
         """What an effector has settled."""
-        return tuple(self._booked(work, balance.name, scope, amount, at_us) for balance, scope, amount in settled)
+        return tuple(self._booked(work, budget, scope, amount, at_us) for budget, scope, amount in settled)
 
     def of_report(self, work: Work, report: Report, at_us: int) -> Settled:
         """What a report says was used."""

@@ -12,24 +12,25 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
-from lictor.declarations.budgets import Balance
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
 from lictor.declarations.plain import storable, text, told, wait_s
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState
-from lictor.records import Amount, Report
+from lictor.records import Report
 from lictor.runtime.cancellation import being_cancelled
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_text
 from lictor.runtime.offload import Lane
 from lictor.runtime.probe import Probe
 
+from .attempt import Attempt, News, NotBegun, Pair, Watching, action_key
 from .hearing import sound
 from .planning import arguments
 from .timeouts import Timeouts
 from .work import Work
+from .worker_process import WorkerProcess
+
+__all__ = ["Attempt", "Attempts", "News", "action_key"]
 
 #: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
 _RUNNING = DecisionState.RUNNING.value
@@ -39,53 +40,8 @@ _RUNNING = DecisionState.RUNNING.value
 _CERTAIN = frozenset({"succeed", "pend", "fail", "retry"})
 
 
-class News(msgspec.Struct, frozen=True, eq=False):
-    """What came of an attempt, or of asking about one.
-
-    `event`: succeed, pend, fail (certainly no effect, final), retry (certainly no effect, may be tried again),
-    unknown, give_back, or report.
-    """
-
-    work: Work
-    ordinal: int
-    fence: int
-    event: str
-    code: str | None = None
-    value: Any = None
-    settled: tuple[tuple[Balance, str | None, Amount], ...] = ()
-    wait_s: float | None = None
-    detail: str | None = None
-    report: Report | None = None
-    #: The call had timed out and has returned after all, under the same fence.
-    late: bool = False
-
-
-def action_key(decision: int, ordinal: int) -> str:
-    """The idempotency key of an action: the same for every attempt (I7)."""
-    return f"{id_text(decision)}.{ordinal}"
-
-
 #: Last events after which an effect may have happened: no second call follows them where that could double it.
 _UNKNOWABLE = frozenset({"doubt", "pend"})
-
-
-class NotBegun(Exception):
-    """A call that stood in its lane was not made after all."""
-
-
-class Attempt(msgspec.Struct, eq=False):
-    """One running call: to perform an action, or to ask the world about one (`reconcile`, `cancel`, `undo`)."""
-
-    work: Work
-    ordinal: int
-    fence: int
-    effector: Effector[..., Any]
-    call: Call
-    started: float
-    what: str = "perform"
-    task: asyncio.Task[None] | None = None
-    told: bool = False
-    done: bool = False
 
 
 class Attempts:
@@ -99,12 +55,15 @@ class Attempts:
         may_begin: Callable[[Work, str], bool],
         probe: Probe,
     ) -> None:
-        self._probe = probe
+        self.probe = probe
         self._clock = clock
         self._tell = tell
         self._freed = freed
         self._may_begin = may_begin
         self._lanes: dict[str, Lane] = {}
+        self._workers: dict[str, WorkerProcess] = {}
+        #: By effector, for those that are watched.
+        self.watching: dict[str, Watching] = {}
         self._timeouts: dict[str, Timeouts[Attempt]] = {}
         self.running: set[Attempt] = set()
         #: The journal has failed and may be another node's by now (I19): what has not begun does not.
@@ -114,12 +73,27 @@ class Attempts:
         """Sync functions of this effector run there."""
         self._lanes[effector] = lane
 
+    def use_worker(self, effector: str, function: str, slots: int) -> None:
+        """Calls of this effector run in so many processes."""
+        worker = self._workers[effector] = WorkerProcess(function, slots)
+        worker.start()
+
     def begin(self, work: Work, ordinal: int, fence: int, effector: Effector[..., Any]) -> None:
         """Start the attempt; its lease is durable by now."""
         attempt = Attempt(work, ordinal, fence, effector, self.call(work, ordinal, fence), self._clock.monotonic())
         self.running.add(attempt)
         work.running += 1
         attempt.task = asyncio.get_running_loop().create_task(self._run(attempt))
+
+    def hedge(self, first: Attempt, pair: Callable[[Attempt, Attempt], Pair]) -> None:
+        """Call a second time under the same fence and key; a slot and a token have been taken for it."""
+        work, ordinal = first.work, first.ordinal
+        call = self.call(work, ordinal, first.fence)
+        second = Attempt(work, ordinal, first.fence, first.effector, call, self._clock.monotonic())
+        first.pair = second.pair = pair(first, second)
+        self.running.add(second)
+        work.running += 1
+        second.task = asyncio.get_running_loop().create_task(self._run(second))
 
     @staticmethod
     def call(work: Work, ordinal: int, fence: int) -> Call:
@@ -141,7 +115,7 @@ class Attempts:
     async def _run(self, attempt: Attempt) -> None:
         work, effector = attempt.work, attempt.effector
         try:
-            if self.closed or not self._may_begin(work, effector.name):
+            if self.closed or attempt.told or not self._may_begin(work, effector.name):
                 self._told(attempt, "give_back")
                 return
             self._assert_promises(attempt)
@@ -149,6 +123,9 @@ class Attempts:
             if timeouts is None:
                 timeouts = self._timed(effector)
             timeouts.watch(attempt)
+            if effector.watched:
+                attempt.begun = True
+                self.watching[effector.name].began(attempt)
             await self._perform(attempt)
         except InvariantViolation as violated:
             self._told(attempt, "violated", violated.name, detail=violated.detail)
@@ -156,6 +133,8 @@ class Attempts:
             attempt.done = True
             self.running.discard(attempt)
             work.running -= 1
+            if effector.watched:
+                self.watching[effector.name].ended(attempt)
             self._freed(work, effector.name, self._clock.monotonic() - attempt.started)
 
     def _timed(self, effector: Effector[..., Any]) -> Timeouts[Attempt]:
@@ -180,6 +159,9 @@ class Attempts:
         try:
             if effector.is_async:
                 result = await effector.perform(call, *args, **kwargs)
+            elif effector.name in self._workers:
+                worker = self._workers[effector.name]
+                result = await worker.perform(call, args, kwargs, lambda: self._begins(attempt))
             else:
                 result = await self._lanes[effector.name].run(lambda: self._in_lane(attempt, args, kwargs))
         except NotBegun:  # after its time-out that ends the doubt: certainly no effect
@@ -191,6 +173,7 @@ class Attempts:
                 text(failed.code),
                 wait=failed.retry_after_s,
                 detail=text(failed.message),
+                busy=failed.retry_after_s is not None and not failed.only_this,
             )
         except asyncio.CancelledError as error:  # of this call, or of something that the user's function waited for
             if being_cancelled() and not attempt.told:
@@ -204,10 +187,14 @@ class Attempts:
             else:
                 self._told(attempt, "succeed", value=storable(result))
 
-    def _in_lane(self, attempt: Attempt, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Call a sync function, unless its time-out or a halt came while it stood in its lane: then nothing begins."""
+    def _begins(self, attempt: Attempt) -> None:
+        """A sync call begins, unless its time-out or a halt came while it stood in its lane."""
         if attempt.told or self.closed or not self._may_begin(attempt.work, attempt.effector.name):
             raise NotBegun
+
+    def _in_lane(self, attempt: Attempt, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a sync function."""
+        self._begins(attempt)
         perform: Any = attempt.effector.perform
         return perform(attempt.call, *args, **kwargs)
 
@@ -220,15 +207,20 @@ class Attempts:
         value: Any = None,
         wait: float | None = None,
         detail: str | None = None,
+        busy: bool = False,
     ) -> None:
         """Tell what came of the call; after its time-out only what is certain, and marked late (I9)."""
-        late = attempt.told
+        late = attempt.told != ""
         if late and event not in _CERTAIN:
             return
-        attempt.told = True
+        attempt.told = event
         settled, wait = tuple(attempt.call.settled), None if wait is None else wait_s(wait)
         work, ordinal, fence = attempt.work, attempt.ordinal, attempt.fence
-        self._tell(News(work, ordinal, fence, event, code, value, settled, wait, detail, None, late))
+        news = News(work, ordinal, fence, event, code, value, settled, wait, detail, None, late, busy)
+        if attempt.pair is None:
+            self._tell(news)
+        elif (of_both := attempt.pair.settle(attempt, news)) is not None:
+            self._tell(of_both)
 
     def _time_out(self, attempt: Attempt) -> None:
         """The effect may have begun. The slot stays taken until the call really returns."""
@@ -237,7 +229,13 @@ class Attempts:
             self._told(attempt, "unknown", Code.TIMEOUT, detail=detail)
         else:
             self._unanswered(attempt, detail)
-        if attempt.task is not None and (attempt.effector.is_async or attempt.what != "perform"):
+        if attempt.what != "perform" or attempt.effector.stoppable:
+            self.cut(attempt)
+
+    @staticmethod
+    def cut(attempt: Attempt) -> None:
+        """End a call that runs, if that can be done from outside."""
+        if attempt.task is not None:
             attempt.task.cancel()
 
     @staticmethod
@@ -314,7 +312,7 @@ class Attempts:
         about = (attempt.ordinal, attempt.what, attempt.fence)
         if about not in attempt.work.raised:
             attempt.work.raised.add(about)
-            self._probe.note(
+            self.probe.note(
                 "question_failed",
                 decision=id_text(attempt.work.open.decision.id),
                 action=attempt.ordinal,
@@ -329,7 +327,7 @@ class Attempts:
         if attempt.what == "undo":
             self._told(attempt, "undone")
         elif isinstance(answer, Report):
-            attempt.told = True
+            attempt.told = "report"
             settled = tuple(attempt.call.settled)
             work, ordinal, fence, what = attempt.work, attempt.ordinal, attempt.fence, attempt.what
             self._tell(News(work, ordinal, fence, "report", settled=settled, report=answer, detail=what))
@@ -348,3 +346,6 @@ class Attempts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        for lane in self._lanes.values():
+            lane.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from lictor.declarations.declared import Declared
@@ -12,6 +13,7 @@ from .amounts import TrueAmounts
 from .attempts import Attempts
 from .effector_lane import EffectorLane
 from .lanes import OrderLanes
+from .tokens import Tokens
 from .work import Work
 
 
@@ -23,11 +25,14 @@ class Executing(Protocol):
     agenda: Agenda
     amounts: TrueAmounts
     attempts: Attempts
+    draining: bool
     lanes: dict[str, EffectorLane]
     order: OrderLanes
     work: dict[int, Work]
     undeclared: dict[int, Work]
     recovering: int
+    tokens: Tokens
+    wake: Callable[[], None]
 
     def act(self, work: Work, ordinal: int, event: str, **fields: Any) -> None:
         """Note an event of an action for this turn."""

@@ -5,7 +5,7 @@ Runs once, before the commit; nothing is re-planned.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -97,7 +97,17 @@ def arguments(
             args[int(place)] = result(ordinal)
         else:
             kwargs[place] = result(ordinal)
-    rich = effector.rich
+    return as_declared(args, kwargs, effector.rich)
+
+
+def as_declared(
+    args: Sequence[Any], kwargs: dict[str, Any], rich: dict[int | str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Stored arguments as their parameters are declared, by the types of those that are no plain data.
+
+    Raises:
+        msgspec.ValidationError: one does not fit the type of its parameter.
+    """
     if rich:
         args = [_as(arg, rich.get(place)) for place, arg in enumerate(args)]
         kwargs = {name: _as(arg, rich.get(name)) for name, arg in kwargs.items()}

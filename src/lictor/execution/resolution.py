@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lictor.capacity.extra_work import EXTRA_PER_ROOT_MAX, backoff_s
+from lictor.capacity.extra_work import backoff_s
 from lictor.declarations.effectors import Effector
 from lictor.errors import Code, InvariantViolation
 from lictor.journal.port import Act, Progress, Undo, Verb
@@ -19,10 +19,13 @@ from lictor.runtime.randomness import Randomness
 from .agenda import What
 from .amounts import Settled
 from .attempts import News
+from .effector_lane import EffectorLane
 from .executing import Executing
+from .extra_attempts import ExtraAttempts
 from .hearing import Heard, Hearing, not_found
 from .undoing import Undoing
 from .verifying import Verifying
+from .watching import Watch
 from .work import Work
 
 #: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
@@ -69,7 +72,10 @@ class Resolution:
         self.hearing = Hearing()
         self._undoing = Undoing(executor, self._backoff_s)
         self.verifying = Verifying(executor)
-        self._extra: dict[int, int] = {}
+        self.extra = ExtraAttempts(executor)
+        for name, effector in executor.app.effectors.items():
+            if effector.watched:
+                executor.attempts.watching[name] = Watch(effector, executor, self.extra, executor.attempts.probe)
 
     # -- news -----------------------------------------------------------------------------------------------------
 
@@ -106,10 +112,10 @@ class Resolution:
         settled = self._executor.amounts.of_call(work, news.settled, at_us) if news.settled else ()
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
             lane.breaker.note(failed=event in {"retry", "unknown"})
-            lane.pool.deposit()
+            self.extra.first(work, lane)
         if event == "succeed":
             if not self.verifying.on or not self.verifying.doubts(work, ordinal, effector, news, at_us, settled):
-                act(work, ordinal, _SUCCEED, value=news.value, settled=settled)
+                act(work, ordinal, _SUCCEED, value=news.value, settled=settled, detail=news.detail)
         elif event == "pend":
             next_us = at_us + int((news.wait_s or effector.poll_after_s) * 1e6)
             act(work, ordinal, _PEND, ref=news.value, next_us=next_us, settled=settled)
@@ -121,6 +127,8 @@ class Resolution:
         elif event == "give_back":
             act(work, ordinal, _GIVE_BACK)
         elif event == "retry":
+            if news.busy:
+                self._hold(lane, news.wait_s or 0.0, at_us)
             self._again(work, ordinal, effector, news, at_us, settled)
         elif not news.late:
             self._unknown(work, ordinal, effector, news, at_us, settled)
@@ -143,7 +151,7 @@ class Resolution:
         next_us = at_us + int(wait_s * 1e6)
         refusal: str | None = news.code or Code.EFFECT_FAILED
         if next_us < work.open.decision.deadline_us:
-            refusal = self._no_extra(work, effector)
+            refusal = self.extra.refused(work, effector)
         if refusal is None:
             known = () if news.event == "unknown" else settled  # the next attempt at the same effect tells its amounts
             self._executor.act(
@@ -154,27 +162,21 @@ class Resolution:
         else:
             self._executor.act(work, ordinal, _FAIL, code=refusal, detail=news.detail, settled=settled)
 
-    def _no_extra(self, work: Work, effector: Effector[..., Any]) -> str | None:
-        """Why there is no extra attempt; None when there is, paid from the effector's pool and the root's share."""
-        lane = self._executor.lanes[effector.name]
-        root = self._root(work)
-        if lane.breaker.open or self._extra.get(root, 0) >= EXTRA_PER_ROOT_MAX or not lane.pool.withdraw():
-            return Code.RETRY_BUDGET
-        self._extra[root] = self._extra.get(root, 0) + 1
-        return None
-
     def spent(self, work: Work) -> None:
-        """Extra attempts of an earlier incarnation stay spent, so that crashes do not multiply them (I17)."""
-        extra = sum(max(0, action.attempts - 1) for action in work.open.actions)
-        if extra:
-            root = self._root(work)
-            self._extra[root] = self._extra.get(root, 0) + extra
+        """Extra attempts of an earlier incarnation stay spent."""
+        self.extra.recovered(work)
 
-    def _root(self, work: Work) -> int:
-        decision = work.open.decision
-        while decision.parent is not None and (parent := self._executor.work.get(decision.parent)) is not None:
-            decision = parent.open.decision
-        return decision.id
+    def _hold(self, lane: EffectorLane, seconds: float, at_us: int) -> None:
+        """The world is busy and has said for how long: until then this effector starts nothing."""
+        until_us = at_us + int(seconds * 1e6)
+        if until_us > lane.held_until_us:
+            lane.hold(until_us)
+            self._executor.clock.call_later(seconds, lambda: self._release(lane, until_us))
+
+    def _release(self, lane: EffectorLane, until_us: int) -> None:
+        if lane.held_until_us == until_us:  # else it was told to wait longer since
+            lane.release()
+            self._executor.wake()
 
     # -- doubt ----------------------------------------------------------------------------------------------------
 
@@ -265,7 +267,7 @@ class Resolution:
         refusal = Code.EXPIRED if at_us >= work.open.decision.deadline_us else None
         event = _EXPIRE if refusal else _ABSENT
         if refusal is None and ordinal not in work.cut_off:
-            refused = self._no_extra(work, self.effector(work, ordinal))
+            refused = self.extra.refused(work, self.effector(work, ordinal))
             event = _FAIL if refused else event
             if refused:
                 code = work.open.actions[ordinal].code
@@ -364,7 +366,7 @@ class Resolution:
 
     def forget(self, work: Work) -> None:
         """A decision is closed."""
-        self._extra.pop(work.open.decision.id, None)
+        self.extra.forget(work.open.decision.id)
         if not self.refs:
             return
         for action in work.open.actions:
