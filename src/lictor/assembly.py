@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from lictor.capacity.headroom import Headroom
 from lictor.config import Settings
 from lictor.decisions.shaping import Shaping
 from lictor.declarations.declared import Declared
@@ -57,6 +58,7 @@ def assemble(
         value_of=decisions.value,
         probe=monitoring,
     )
+    execution.headroom = Headroom(settings.headroom, execution.lanes) if settings.headroom else None
     if settings.assurance != "fast":
         execution.assurance.policy = validation.gatekeeper.policy
         execution.assurance.recheck = validation.rechecking(execution.assurance.heard).ask

@@ -11,7 +11,8 @@ from lictor.errors import DeclarationError
 class Settings:
     """How a node runs. The three trade-offs of DESIGN section 4 are settings here.
 
-    `assurance` and `durability` are speed against correctness; `lictor explain` says what follows from them.
+    `assurance` and `durability` are speed against correctness, `headroom` and the `extra_work` of effectors are
+    reliability against cost. `lictor explain` says what follows from them.
     """
 
     #: What an acknowledgement survives: `memory` nothing, `journal` a crash of the process, `sync` a loss of power.
@@ -20,6 +21,8 @@ class Settings:
     #: finds admitted under another policy is ruled again before it starts. `verified`: and the world is asked
     #: (`reconcile`) before a success counts.
     assurance: str = "checked"
+    #: Share of each effector's measured capacity that admission leaves free, so that what an outage leaves drains fast.
+    headroom: float = 0.0
     #: Signals that may wait for the next turn; more are shed (`OVERLOADED`).
     waiting_max: int = 20_000
     #: Decisions that may be open, held and deferred ones too; more are shed (`OVERLOADED`).
@@ -49,6 +52,8 @@ class Settings:
             raise DeclarationError(f"durability={self.durability!r}", hint="memory, journal or sync")
         if self.assurance not in {"fast", "checked", "verified"}:
             raise DeclarationError(f"assurance={self.assurance!r}", hint="fast, checked or verified")
+        if not 0 <= self.headroom < 1:
+            raise DeclarationError(f"headroom={self.headroom}", hint="a share of capacity, such as 0.1")
         for name in ("waiting_max", "backlog_max", "window_max", "turn_max", "quarantine_max"):
             if getattr(self, name) < 1:
                 raise DeclarationError(f"{name} must be at least 1")

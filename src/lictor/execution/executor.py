@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from lictor.capacity.feasibility import Late, late
+from lictor.capacity.headroom import Headroom
 from lictor.declarations.declared import Declared
 from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation
@@ -70,6 +71,7 @@ class Executor:
         self.undeclared: dict[int, Work] = {}
         self.tokens = Tokens(app.rates, clock, self._tokens_came)
         self.amounts = TrueAmounts(app, value_of)
+        self.headroom: Headroom | None = None
         self.assurance = Assurance(clock, wake, probe or Silent())
         self.resolution = Resolution(self, randomness)
         back = partial(recovered, self, self.resolution)
@@ -101,11 +103,7 @@ class Executor:
         self.window.recover(state, at_us)
 
     def plan(self, entry: Entry, now_us: int) -> Late | None:
-        """Plan a decision that is admitted, and start it in the admitting transaction if nothing is before it.
-
-        Returns:
-            Why it would be too late, or one too many, and should be shed; else None.
-        """
+        """Plan what is admitted, and start it in its own transaction if it may; why it should be shed, else None."""
         decision, verdict = entry.decision, entry.verdict
         if decision is None or verdict is None:
             return None
@@ -113,6 +111,8 @@ class Executor:
         if crowded is not None or verdict.result is not _ADMITTED:
             return crowded
         plan = entry.plan = self.planner.plan(decision.kind, entry.value)
+        if self.headroom and (short := self.headroom.late(decision, plan, now_us)) and entry.signal is not None:
+            return short
         free = decision.order_key is None or self.order.plan(decision)
         if free and self._may_start_now(decision, plan, verdict.takes):
             fence = self._state.next_fence() if self._state else 0
