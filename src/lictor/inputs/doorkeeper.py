@@ -1,9 +1,10 @@
 """Sheds at the door what would come too late, while work waits: before it is read, and without a turn of its own.
 
 Under overload nearly everything is shed, and what shedding costs is taken from what could have been done; at twenty
-times the capacity that decides whether anything is done at all. So at the door a signal costs a prediction, a count and
-its answer. It is asked only for what can be foreseen from the envelope, and never of a signal whose answer may be
-another one: of a key that was decided on before, a source that is judged or not known, a child, a successor.
+times the capacity that decides whether anything is done at all. So at the door a signal costs a prediction, a count
+and its answer. What has come in since the last turn counts as ahead, or a busy node would let in a crowd between two
+turns. It is asked only for what can be foreseen from the envelope, and never of a signal whose answer may be another
+one: of a key that was decided on before, a source that is judged or not known, a child, a successor.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from lictor.entry import Handle
 from lictor.records import CLASS_WORTH, Result, Ruling, Signal, Verdict
 from lictor.runtime.randomness import Randomness
 
-from .envelope import fault
+from .envelope import KEY_MAX, NAME_MAX
 from .shedding import Shedding
 
 _SHED = Result.SHED
+_LOWEST = len(CLASS_WORTH) - 1
+#: Granted to no source that may be shed at the door; below every class.
+_NOT_KNOWN = -1
 
 Bound = Callable[[str, str, str], object]
 
@@ -40,8 +44,17 @@ class Doorkeeper:
         self._kinds = {name: (int(kind.expires_in_s * 1e6), int(kind.priority)) for name, kind in app.kinds.items()}
         self._granted = {source.name: int(source.priority) for source in app.sources.values() if source.quality is None}
         self._open = not app.sources
+        #: What has come in since the last turn, by class, and together with what came while nothing waited.
+        self._passed = [0] * len(CLASS_WORTH)
+        self._passed_all = 0
         self._shedding = shedding
         self._draw = randomness.uniform
+
+    def begin_turn(self) -> None:
+        """The lanes hear of all that has come in."""
+        if self._passed_all:
+            self._passed = [0] * len(CLASS_WORTH)
+            self._passed_all = 0
 
     def turned_away(self, signal: Signal, now_us: int, bound: Bound) -> Handle | None:
         """The answer of a signal that is shed; None for one that may come in.
@@ -53,27 +66,35 @@ class Doorkeeper:
         except (KeyError, TypeError):
             return None
         for lane in lanes:
-            if lane.ready.size:
+            if lane.ready.size or self._passed_all >= lane.free:
                 return self._asked(signal, lanes, now_us, bound)
+        self._passed_all += 1
         return None
 
     def _asked(self, signal: Signal, lanes: Sequence[Lane[Any]], now_us: int, bound: Bound) -> Handle | None:
-        source, tenant, key = signal.source, signal.tenant, signal.key
-        if not (signal.parent is signal.supersedes is signal.not_before_us is None):
+        source, tenant, key, priority = signal.source, signal.tenant, signal.key, signal.priority
+        granted = self._granted.get(source, _NOT_KNOWN) if type(source) is str else _NOT_KNOWN
+        if not (
+            signal.parent is signal.supersedes is signal.not_before_us is None
+            and (granted != _NOT_KNOWN or (self._open and _plain(source, NAME_MAX)))
+            and _plain(tenant, NAME_MAX)
+            and (key is None or _plain(key, KEY_MAX))
+            and (priority is None or (type(priority) is int and 0 <= priority <= _LOWEST))
+        ):
             return None
-        if fault(signal) is not None or not (self._open or source in self._granted):
-            return None
-        expires_us, priority = self._kinds[signal.kind]
-        priority = priority if signal.priority is None else signal.priority
-        if not self._open and priority < self._granted[source]:
-            priority = self._granted[source]
-        if signal.expires_in_s is not None:
-            expires_us = int(signal.expires_in_s * 1e6)
-        deadline_us = now_us + expires_us
-        if signal.deadline_us is not None:
-            deadline_us = signal.deadline_us if signal.expires_in_s is None else min(deadline_us, signal.deadline_us)
-        late = foreseen(AtDoor(priority, tenant, deadline_us), lanes, now_us)
+        expires_us, usual = self._kinds[signal.kind]
+        priority = max(usual if priority is None else priority, granted)
+        deadline_us = signal.deadline_us
+        try:
+            if deadline_us is None or signal.expires_in_s is not None:
+                until_us = now_us + (expires_us if signal.expires_in_s is None else int(signal.expires_in_s * 1e6))
+                deadline_us = until_us if deadline_us is None else min(deadline_us, until_us)
+            late = foreseen(AtDoor(priority, tenant, deadline_us), lanes, sum(self._passed[: priority + 1]), now_us)
+        except (TypeError, ValueError, OverflowError):
+            return None  # whoever reads it says what is wrong with it
         if late is None or (key is not None and bound(tenant, source, key) is not None):
+            self._passed[priority] += 1
+            self._passed_all += 1
             return None
         self._shedding.count(signal, late.code, now_us, CLASS_WORTH[priority])
         # Spread over at least one deadline, so that those who are shed together do not come back together.
@@ -83,3 +104,8 @@ class Doorkeeper:
             result=_SHED, at_us=now_us, digest=b"", code=late.code, rulings=rulings, retry_after_s=again_s
         )
         return Handle(None, None, verdict)
+
+
+def _plain(text: Any, length_max: int) -> bool:
+    """Whether a name or key is what nearly all are."""
+    return type(text) is str and 0 < len(text) <= length_max and text.isascii()

@@ -110,6 +110,8 @@ class Intake:
     def take(self, count_max: int) -> list[Entry]:
         """Arrivals since the last turn, the first `count_max` of them."""
         waiting = self._waiting
+        if self._door is not None:
+            self._door.begin_turn()
         if len(waiting) <= count_max:
             self._waiting = []
             taken = waiting
