@@ -126,11 +126,11 @@ def told(arm: str, first: int, count: int, proposals: int, processes: int, tell:
 
 
 def _line(account: Account) -> str:
+    a = account
     return (
-        f"{account.decisions:,} decisions, {account.crashes:,} crashes, ungoverned {account.ungoverned}, revoked "
-        f"{account.revoked}, overshoot {account.overshoot:.4f}, doubles {account.doubles}, unflagged "
-        f"{account.unflagged}, unaccounted {account.unaccounted}, use {account.use_min:.4f}, "
-        f"broken {len(account.violations)}"
+        f"{a.decisions:,} decisions, {a.crashes:,} crashes, ungoverned {a.ungoverned}, revoked {a.revoked}, outdated "
+        f"{a.outdated}, overshoot {a.overshoot:.4f}, doubles {a.doubles}, unflagged {a.unflagged}, unaccounted "
+        f"{a.unaccounted}, use {a.use_min:.4f}, broken {len(a.violations)}"
     )
 
 
@@ -142,6 +142,7 @@ def _show(found: Findings, a: Account) -> None:
     show("S3 F1 ungoverned executions", a.ungoverned, "executions", 0, at_most=True)
     show("S3 F1 budget overshoot, of the limit", a.overshoot, "ratio", 0.0, at_most=True)
     show("S3 F1 started under a revoked policy", a.revoked, "executions", 0, at_most=True)
+    show("S3 F1 started while a reference that was loaded since forbade it", a.outdated, "executions", 0, at_most=True)
     show("S3 F1 tried again in doubt under a revoked policy", a.revoked_in_doubt, "executions")
     show("S3 F1 started before the node was told of a decree", a.not_told_yet, "executions")
     show("S3 F1 received less the sum of terminals", a.unaccounted, "decisions", 0, at_most=True)
@@ -151,11 +152,12 @@ def _show(found: Findings, a: Account) -> None:
 
 
 def _table(accounts: dict[str, Account]) -> Table:
-    columns = ["arm", "decisions", "crashes", "ungoverned", "under a revoked policy", "over budget, of the limit"]
-    columns += ["doubles", "told failed, really done", "least use at rest", "received less terminals"]
+    columns = ["arm", "decisions", "crashes", "ungoverned", "under a revoked policy", "against a newer reference"]
+    columns += ["over budget, of the limit", "doubles", "told failed, really done", "least use at rest"]
+    columns += ["received less terminals"]
     rows = [
         [
-            *(arm, a.decisions, a.crashes, a.ungoverned, a.revoked, a.overshoot, a.doubles, a.unflagged),
+            *(arm, a.decisions, a.crashes, a.ungoverned, a.revoked, a.outdated, a.overshoot, a.doubles, a.unflagged),
             *(a.use_min, a.unaccounted),
         ]
         for arm, a in accounts.items()

@@ -30,8 +30,9 @@ class Account:
     overshoot: float = 0.0
     #: Effects beyond the first under one key, by effectors that are not idempotent.
     doubles: int = 0
-    #: Begun while the policy that the node had loaded forbade it.
+    #: Begun while the policy that was deployed forbade it; while what the node had loaded as a reference did.
     revoked: int = 0
+    outdated: int = 0
     #: Begun again because in doubt, while it forbade that; nobody knows whether it is the first effect.
     revoked_in_doubt: int = 0
     #: Begun while a decree that nobody had told the node of yet forbade it.
@@ -75,6 +76,7 @@ _SUMS = (
     "ungoverned",
     "doubles",
     "revoked",
+    "outdated",
     "revoked_in_doubt",
     "not_told_yet",
     "unflagged",
@@ -92,7 +94,8 @@ def account_of(rush: Rush, done: Simulated) -> Account:
     made = Account(races=1, proposals=len(rush.proposals), decisions=done.decisions, crashes=done.crashes)
     counts = rush.counts
     made.arrivals, made.ungoverned = done.arrivals, counts["ungoverned"]
-    made.revoked, made.revoked_in_doubt = counts["revoked"], counts["in doubt and revoked"]
+    made.revoked, made.outdated = counts["revoked"], counts["read"]
+    made.revoked_in_doubt = counts["in doubt and revoked"] + counts["in doubt and read"]
     made.not_told_yet = counts["not told yet"]
     made.ends, made.counts = done.ends, Counter({name: counts[name] for name in ("asked again", "decrees")})
     made.struck.update({kind: number for (kind, _), number in done.struck.items()})

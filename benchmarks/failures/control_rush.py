@@ -60,7 +60,8 @@ class Rush:
         known = {field.name for field in dataclasses.fields(Settings)}
         chosen = {"assurance": assurance} if "assurance" in known else {}
         self.settings = Settings(tune_collector=False, **chosen)
-        self.decreed = self.loaded = Policy()
+        #: What people have decreed, what of it the node has loaded as a reference, and what is deployed as a gate.
+        self.decreed = self.loaded = self.deployed = Policy()
         self.sim: Simulation | None = None
         self.counts: Counter[str] = Counter()
         #: What each proposer was told in the end: a decision, or why there is none.
@@ -71,22 +72,23 @@ class Rush:
         self.actions: dict[str, tuple[int, int]] = {}
         #: Decisions whose failed bulk was asked for anew.
         self.abandoned: set[int] = set()
-        self._app: App | None = None
+        self._deploys = loop.streams.of("world/deploys")
         self._seen: set[str] = set()
         self._racing = True
 
     # -- the App --------------------------------------------------------------------------------------------------
 
-    def app(self, world: World, _incarnation: int) -> App:
-        if self._app is None:
-            self._app = self._build(world)
-        return self._app
+    def app(self, world: World, incarnation: int) -> App:
+        """Each start of the node deploys another policy, in its gates."""
+        if incarnation:
+            self.deployed = next_policy(self._deploys, next_policy(self._deploys, self.deployed))
+        return self._build(world, self.deployed)
 
     def _load(self) -> Policy:
         self.loaded = self.decreed
         return self.loaded
 
-    def _build(self, world: World) -> App:
+    def _build(self, world: World, deployed: Policy) -> App:
         app = App("rush")
         for number in range(4):
             app.source(f"agent-{number}")
@@ -99,6 +101,12 @@ class Rush:
         @app.gate(Spend, family="rules")
         def sane(spend: Spend, _state: Snapshot) -> Any:
             return allow() if spend.amount > 0 else deny("AMOUNT")
+
+        banned = {"banned": sorted(deployed.revoked)}
+
+        @app.gate(Spend, family="authorization", parameters=banned)
+        def allowed(spend: Spend, _state: Snapshot) -> Any:
+            return deny("BANNED") if spend.account in deployed.revoked else allow()
 
         @app.gate(Spend, family="authorization")
         def permitted(spend: Spend, state: Snapshot) -> Any:
@@ -220,14 +228,13 @@ class Rush:
 
     async def _decrees(self, sim: Simulation) -> None:
         """People change the policy, and tell the node of it most of the time."""
-        reference = self._app.references["policy"]  # type: ignore[union-attr]
         while self._racing:
             await asyncio.sleep(self.random.expovariate(1 / DECREE_S_MEAN))
             self.decreed = next_policy(self.random, self.decreed)
             self.counts["decrees"] += 1
             if self.random.random() < 0.8:
                 try:
-                    await sim.call(lambda node: node.refresh(reference))
+                    await sim.call(lambda node: node.refresh(node.app.references["policy"]))
                 except (Crashed, NodeStoppedError):
                     continue
         self.decreed = Policy(self.decreed.version + 1, frozenset(), self.decreed.floor)
@@ -272,8 +279,10 @@ class Rush:
             if proposal.defect in NEVER and (proposal.defect != "conflict" or proposal.seen < self.loaded.floor):
                 self.counts["ungoverned"] += 1
             again = arrival.key in self._seen and arrival.key not in party.cleared
-            if not self.loaded.permits(proposal.account, proposal.seen):
+            if proposal.account in self.deployed.revoked:
                 self.counts["in doubt and revoked" if again else "revoked"] += 1
+            elif not self.loaded.permits(proposal.account, proposal.seen):
+                self.counts["in doubt and read" if again else "read"] += 1
             elif not again and not self.decreed.permits(proposal.account, proposal.seen):
                 self.counts["not told yet"] += 1
         self._seen.add(arrival.key)
