@@ -47,15 +47,15 @@ class Case(msgspec.Struct, eq=False):
     value: Any
     approvals: Sequence[Approval]
     rulings: list[Ruling] = []
-    reservations: list[Reservation] = []
-    takes: list[Take] = []
+    reservations: tuple[Reservation, ...] = ()
+    takes: tuple[Take, ...] = ()
     held: Ruling | None = None
     until_us: int | None = None
     priority: int | None = None
 
     def begin_again(self) -> None:
         """After an amendment; earlier rulings stay as a record."""
-        self.reservations, self.takes = [], []
+        self.reservations, self.takes = (), ()
         self.held = self.until_us = self.priority = None
 
 
@@ -135,8 +135,8 @@ class Gatekeeper:
             policy=self.policy,
             code=code,
             rulings=tuple(case.rulings),
-            reservations=tuple(case.reservations) if admitted else (),
-            takes=tuple(case.takes) if admitted else (),
+            reservations=case.reservations if admitted else (),
+            takes=case.takes if admitted else (),
             until_us=case.until_us,
             durability=self.durability,
         )
@@ -299,9 +299,9 @@ class Gatekeeper:
                     window_us = round(balance.window_s * 1e6)
                     window = now_us - now_us % window_us
                 scope = scope_of(balance.per, decision, value)
-                case.reservations.append(Reservation(balance.name, scope, reserve.amount, window))
+                case.reservations += (Reservation(balance.name, scope, reserve.amount, window),)
             for take in answer.takes:
-                case.takes.append(Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count))
+                case.takes += (Take(take.rate.name, scope_of(take.rate.per, decision, value), take.count),)
         except Exception as error:  # noqa: BLE001 - `per` is user code; what fails closes
             seen = {"gate": gate.name, "error": told(error)}
             return Ruling(gate.name, "deny", gate.version, Code.GATE_FAILED, seen)

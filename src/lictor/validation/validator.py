@@ -96,18 +96,7 @@ class Validator:
         state = self._state
         if state is None or entry.decision is None:
             return
-        found = state.open.get(entry.decision.id)
-        if entry.signal is None and (found is None or not found.waits or found.cancel_asked):
-            return  # it was cancelled, or answered, while its lookups were asked
-        if found is not None and found.state == DecisionState.HELD and now_us >= self._answer_by(found):
-            entry.verdict = Verdict(
-                result=Result.REFUSED,
-                at_us=now_us,
-                digest=entry.decision.digest,
-                policy=self.gatekeeper.policy,
-                code=Code.APPROVAL_TIMEOUT,
-                rulings=found.verdict.rulings,
-            )
+        if entry.signal is None and self._settled(entry, state.open.get(entry.decision.id), now_us):
             return
         ruled = self.gatekeeper.rule(
             entry.decision,
@@ -119,6 +108,22 @@ class Validator:
             approvals=entry.approvals,
         )
         entry.decision, entry.value, entry.verdict = ruled
+
+    def _settled(self, entry: Entry, found: Open | None, now_us: int) -> bool:
+        """Whether there is nothing to rule again: it ended meanwhile, or nobody answered in time."""
+        if found is None or not found.waits or found.cancel_asked:
+            return True  # it was cancelled, or answered, while its lookups were asked
+        if found.state != DecisionState.HELD or now_us < self._answer_by(found):
+            return False
+        entry.verdict = Verdict(
+            result=Result.REFUSED,
+            at_us=now_us,
+            digest=found.decision.digest,
+            policy=self.gatekeeper.policy,
+            code=Code.APPROVAL_TIMEOUT,
+            rulings=found.verdict.rulings,
+        )
+        return True
 
     def limits(self, entry: Entry, now_us: int) -> list[Verb]:
         """The limits of scopes that this admission reserves from and that the journal does not know yet."""
