@@ -48,15 +48,9 @@ def assemble(
     validation = Validator(app, amend, decisions.value, feedback.score, ready, spawn)
     validation.gatekeeper.durability = journal.durability
     validation.adjustments = feedback.adjustments
+    backlog_max, window_max, value = settings.backlog_max, settings.window_max, decisions.value
     execution = Executor(
-        app,
-        clock,
-        randomness,
-        wake,
-        backlog_max=settings.backlog_max,
-        window_max=settings.window_max,
-        value_of=decisions.value,
-        probe=monitoring,
+        app, clock, randomness, wake, backlog_max=backlog_max, window_max=window_max, value_of=value, probe=monitoring
     )
     execution.headroom = Headroom(settings.headroom, execution.lanes) if settings.headroom else None
     if settings.assurance != "fast":

@@ -27,8 +27,8 @@ class Settings:
     waiting_max: int = 20_000
     #: Decisions that may be open, held and deferred ones too; more are shed (`OVERLOADED`).
     backlog_max: int = 1_000_000
-    #: Open decisions that are kept in memory, about. What is queued beyond half of it is parked in the journal; what
-    #: cannot be parked (held, started, with an order key, a child) is shed beyond all of it (`OVERLOADED`).
+    #: Open decisions that are kept in memory, about. What is queued beyond a quarter of it is parked in the journal;
+    #: what cannot be parked (held, started, with an order key, a child) is shed beyond all of it (`OVERLOADED`).
     window_max: int = 50_000
     #: Entries that quarantine keeps; more bad signals are refused and only counted.
     quarantine_max: int = 10_000

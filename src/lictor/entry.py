@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -18,7 +19,7 @@ _REFUSED, _SHED = Result.REFUSED, Result.SHED
 Answer = TypeVar("Answer")
 
 
-class Handle(msgspec.Struct, eq=False):
+class Handle(msgspec.Struct, eq=False, weakref=True):
     """What a submitter holds. `verdict` is the one in force: a held decision's changes when a person has answered."""
 
     id: int | None
@@ -29,6 +30,8 @@ class Handle(msgspec.Struct, eq=False):
     _result: Outcome | None = None
     _error: Exception | None = None
     _waiters: list[asyncio.Future[None]] = []
+    #: Has the node hold on to it, where it does not already.
+    _hold: Callable[[Handle], None] | None = None
 
     @property
     def admitted(self) -> bool:
@@ -52,6 +55,8 @@ class Handle(msgspec.Struct, eq=False):
                 raise self._error
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            if self._hold is not None:  # else nothing but this cycle would hold on to who waits
+                self._hold(self)
             await waiter
         return self._result
 
@@ -128,6 +133,25 @@ class Handles:
 
     def __init__(self) -> None:
         self._of: dict[int, list[Handle]] = {}
+        #: Those of parked decisions, as long as somebody else holds on to them.
+        self._loose: WeakValueDictionary[int, Handle] | None = None
+
+    def loosen(self, parked: Iterable[int]) -> None:
+        """Hold on to the handles of these decisions no more, until somebody waits for one."""
+        if self._loose is None:
+            self._loose = WeakValueDictionary()
+        for decision in parked:
+            handles = self._of.get(decision, ())
+            if len(handles) == 1 and not handles[0]._waiters:  # noqa: SLF001 - its own class of this module
+                (handle,) = self._of.pop(decision)
+                handle._hold = self._hold  # noqa: SLF001 - likewise
+                self._loose[decision] = handle
+
+    def _hold(self, handle: Handle) -> None:
+        """Somebody waits for it."""
+        handle._hold = None  # noqa: SLF001 - its own class of this module
+        if handle.id is not None and self._loose is not None and self._loose.pop(handle.id, None) is not None:
+            self._of.setdefault(handle.id, []).append(handle)
 
     def give(
         self, entry: Entry, decision: int | None, verdict: Verdict, outcome: Outcome | None, *, duplicate: bool
@@ -161,13 +185,17 @@ class Handles:
         """The outcome is durable: tell who waits for it."""
         for handle in self._of.pop(decision, ()):
             handle.closed(outcome)
+        if self._loose is not None and (loose := self._loose.pop(decision, None)) is not None:
+            loose.closed(outcome)
 
     def fail(self, error: Exception) -> None:
         """The node has stopped: outcomes come to whoever asks the next one."""
         for handles in self._of.values():
             for handle in handles:
                 handle.failed(error)
-        self._of = {}
+        for handle in [*self._loose.values()] if self._loose is not None else ():
+            handle.failed(error)
+        self._of, self._loose = {}, None
 
 
 def tell(requests: Sequence[tuple[object, asyncio.Future[Answer]]], answers: Sequence[Answer]) -> None:

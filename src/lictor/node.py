@@ -139,6 +139,8 @@ class Node(Submission, Insight):
                 self._wanted.clear()
                 self.vitals.turn_began = self.clock.monotonic()
                 await self.pipeline.turn()
+                if gone := self.pipeline.execution.window.take_gone():
+                    self.pipeline.handles.loosen(gone)
                 self.vitals.turn_began = None
                 await asyncio.sleep(0)  # who was answered goes on and effects begin, before the turn is looked at
                 self.pipeline.observe()

@@ -91,7 +91,7 @@ class Pipeline:
         """2 decisions, 3 validation, the plan of 4 execution; False when there is nothing to commit for it now."""
         if entry.decision is None:
             try:
-                self.decisions.shape(entry, self.journal.state.open, now_us)
+                self.decisions.shape(entry, self.journal.state.find, now_us)
             except MalformedError as error:
                 self.inputs.malformed(entry, error, now_us)
                 return False

@@ -1,6 +1,14 @@
 """What is queued beyond the window is parked in the journal, and nobody can tell but by the metric."""
 
+import gc
+
+import pytest
 from tests.rig import Payout, payouts, simulate
+
+from lictor import Signal
+from lictor.entry import Entry, Handles
+from lictor.errors import NodeStoppedError
+from lictor.records import Result, Verdict
 
 WINDOW = {"window_max": 8, "backlog_max": 1_000}
 
@@ -163,5 +171,50 @@ def test_a_halt_keeps_what_is_parked_and_a_resume_lets_it_go():
         await rig.on(rig.node.resume("kind:Payout", by="ann"))
         await rig.settle(5)
         assert len(rig.world.order()) == 41
+
+    simulate(main)
+
+
+def test_who_waits_for_what_is_parked_is_told():
+    async def main(rig):
+        await blocked(rig)
+        handles = await crowd(rig, 40)
+        waits, kept = handles[-1], handles[-2]
+        waiting = rig.machine.spawn(waits.outcome())
+        await rig.settle(1)
+        held = rig.node.pipeline.handles
+        assert len(held._of) < 15
+        assert kept.id in held._loose
+        assert (await rig.on(waiting)).result == "succeeded"
+        await rig.settle(10)
+        assert kept.done
+        assert (await rig.on(kept.outcome())).result == "succeeded"
+        assert not held._of
+
+    simulate(main)
+
+
+def test_the_handle_of_what_is_parked_is_remembered_as_long_as_somebody_holds_it():
+    handles = Handles()
+    verdict = Verdict(result=Result.ADMITTED, at_us=0, digest=b"")
+    entry = Entry(Signal(source="s", kind="k"), None)
+    handles.give(entry, 1, verdict, None, duplicate=False)
+    handles.loosen([1])
+    assert list(handles._loose) == [1]
+    entry.handle = None
+    gc.collect()
+    assert not handles._loose
+    assert not handles._of
+    handles.close(1, None)
+
+
+def test_who_waits_for_what_is_parked_is_told_that_the_node_stopped():
+    async def main(rig):
+        await blocked(rig)
+        kept = (await crowd(rig, 40))[-1]
+        await rig.settle(1)
+        await rig.on(rig.node.stop())
+        with pytest.raises(NodeStoppedError):
+            await rig.on(kept.outcome())
 
     simulate(main)

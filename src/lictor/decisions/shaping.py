@@ -6,7 +6,7 @@ is no content, because a caller that repeats a call computes a new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from math import inf
 from typing import Any
@@ -35,7 +35,7 @@ class Shaping:
         self._sources = app.sources
         self.shapers = {name: Shaper(kind) for name, kind in app.kinds.items()}
 
-    def shape(self, entry: Entry, still_open: Mapping[int, Open], now_us: int) -> None:
+    def shape(self, entry: Entry, find: Callable[[int], Open | None], now_us: int) -> None:
         """Give the entry its decision; a child inherits the deadline and the class of its parent.
 
         Raises:
@@ -45,7 +45,7 @@ class Shaping:
         if signal is None:
             return
         decision, entry.value = self.shapers[signal.kind].shape(signal, self._next_id(now_us), entry.received_us)
-        found = still_open.get(signal.parent) if signal.parent is not None else None
+        found = find(signal.parent) if signal.parent is not None else None
         if found is not None:
             parent = found.decision
             decision = msgspec.structs.replace(

@@ -21,7 +21,7 @@ def doubts(app: Declared, state: State, at_us: int) -> list[Verb]:
     if not state.doubt:
         return []
     verbs: list[Verb] = []
-    for found in state.open.values():
+    for found in state.all_open().values():
         acts = tuple(
             Act(
                 ordinal,

@@ -48,8 +48,8 @@ class WaitingQueue:
 class Window:
     """Decides what is parked and when it comes back.
 
-    `most` is how many open decisions may be in memory; from half of that on, what is queued is parked. `backlog_max`
-    is how many may be open.
+    `most` is how many open decisions may be in memory; from a quarter of that on, what is queued is parked.
+    `backlog_max` is how many may be open.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Window:
         self.most = most
         self.backlog_max = backlog_max
         #: Open decisions in memory from which on what is queued is parked; never, where memory can hold all.
-        self._park_from = max(1, most // 2) if backlog_max > most else backlog_max
+        self._park_from = max(1, most // 4) if backlog_max > most else backlog_max
         self._kept = max(1, min(KEPT, most // 4))
         self._agenda = agenda
         self._lanes = lanes
@@ -77,6 +77,7 @@ class Window:
         self._planned = 0
         self._coming: Counter[Queue] = Counter()
         self._offered: set[int] = set()
+        self._gone: list[int] = []
         self._queues: dict[Queue, WaitingQueue] = {}
         self._numbers: dict[int, WaitingQueue] = {}
         self._next_number = 1
@@ -146,11 +147,19 @@ class Window:
         """Whether the journal has parked what it was offered."""
         if found.decision.id not in self._offered or found.decision.id in self._state.open:
             return False
+        self._gone.append(found.decision.id)
         queue = self._queue(queue_of(found))
         self._count(queue, 1)
         if queue.parked == 1 or found.decision.deadline_us < queue.due_us:
             self._due(queue, found.decision.deadline_us)
         return True
+
+    def take_gone(self) -> list[int]:
+        """What has been parked since the last call."""
+        if not self._gone:
+            return self._gone  # the same empty list, so that asking costs nothing
+        gone, self._gone = self._gone, []
+        return gone
 
     # -- what waits in memory -------------------------------------------------------------------------------------
 

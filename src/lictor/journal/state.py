@@ -160,6 +160,11 @@ class State:
             self.open[found.decision.id] = found
             self.returned.append(found)
 
+    @property
+    def open_count(self) -> int:
+        """How many decisions are open, parked ones too."""
+        return len(self.open) + self.parking.count
+
     def all_open(self) -> dict[int, Open]:
         """All open decisions, parked ones too; of a journal with many that is a lot."""
         parked = self.parking.all() if self.parking.count else ()

@@ -97,6 +97,7 @@ class Metrics(Collector):
     def _load(self) -> Iterator[Metric]:
         v = self._vitals
         yield gauge("lictor_backlog", "Admitted decisions that have not ended", v.execution.backlog)
+        yield gauge("lictor_parked", "Open decisions that are not in memory", v.journal.state.parking.count)
         yield gauge("lictor_in_flight", "Calls of effectors that run", v.execution.running())
         yield gauge("lictor_waiting", "Signals that wait for a turn", v.waiting())
         yield gauge("lictor_waiting_max", "Signals that may wait", v.waiting_max)

@@ -58,7 +58,7 @@ async def timeline(journal: Journal, decision: int, redact: Redactor, now_us: in
 
     story = Story(decision, redact, left)
     entries = [line for row in rows for line in story.tell(row)]
-    found = journal.state.open.get(decision)
+    found = journal.state.find(decision)
     if found is not None:
         entries.append(_now(found, now_us))
     elif story.closed_seq is not None and story.last is not None:

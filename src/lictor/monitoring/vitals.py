@@ -76,8 +76,9 @@ class Vitals:
         return 0.0 if began is None else max(0.0, self.clock.monotonic() - began)
 
     def open_states(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Open decisions by state, and the actions of those that have started by state. One pass over what is open."""
-        decisions: dict[str, int] = {}
+        """Open decisions by state, and the actions of those that have started by state. One pass over memory."""
+        parked = self.journal.state.parking.count
+        decisions: dict[str, int] = {"admitted": parked} if parked else {}
         actions: dict[str, int] = {}
         for found in self.journal.state.open.values():
             state = str(found.state)

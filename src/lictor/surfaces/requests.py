@@ -87,7 +87,7 @@ class Requests:
             "policy": app.policy_version(),
             "kinds": {name: kind.version for name, kind in app.kinds.items()},
             "epoch": state.epoch,
-            "open": len(state.open),
+            "open": state.open_count,
             "held": sum(found.state == "held" for found in state.open.values()),
             "durability": self.node.journal.durability,
             "halts": halts_data(self.node.journal),

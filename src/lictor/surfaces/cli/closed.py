@@ -177,7 +177,7 @@ async def _verbs(
     decision = await views.decision_of(journal, asked["what"], asked.get("tenant"))
     if do == "cancel":
         return [Cancel(decision, now_us, by, reason)], {"id": id_text(decision)}
-    found = journal.state.open.get(decision)
+    found = journal.state.find(decision)
     gate = asked.get("gate")
     holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found is not None else []
     wanted = [r for r in holding if gate in (None, r.gate)]

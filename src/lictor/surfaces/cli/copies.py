@@ -88,7 +88,7 @@ async def _halt(journal: Path, by: str, reason: str, now_us: int) -> int:
     try:
         why = f"{reason}; ask the world what was done since, then resume"
         await opened.write([SetHalt(Halt(scope="all", mode="halted", at_us=now_us, by=by, reason=why))], now_us)
-        return len(state.open)
+        return state.open_count
     finally:
         await opened.close()
 

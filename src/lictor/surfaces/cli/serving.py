@@ -43,7 +43,7 @@ async def _serve(app: App, journal: Path, durability: str, *, as_json: bool) -> 
     if failure is not None:
         _note("failed", {"error": str(failure)}, as_json=as_json)
         return Exit.JOURNAL
-    _note("stopped", {"open": len(node.journal.state.open)}, as_json=as_json)
+    _note("stopped", {"open": node.journal.state.open_count}, as_json=as_json)
     return Exit.DONE
 
 
@@ -68,7 +68,7 @@ def _announce(node: Node, journal: Path, path: Path, *, as_json: bool) -> None:
             "policy": app.policy_version(),
             "journal": str(journal),
         }
-        facts |= {"socket": str(path), "epoch": state.epoch, "open": len(state.open), "held": held}
+        facts |= {"socket": str(path), "epoch": state.epoch, "open": state.open_count, "held": held}
         lines([{"event": "ready", **facts}])
         return
     out = console(error=True)
@@ -84,8 +84,8 @@ def _announce(node: Node, journal: Path, path: Path, *, as_json: bool) -> None:
         per = balance.per if isinstance(balance.per, str) else "a function"
         out.print(f"  balance   {balance.name} per {per}{window}", markup=False)
     out.print(f"  journal   {journal} ({node.journal.durability}), epoch {state.epoch}", markup=False)
-    if state.open:
-        out.print(f"  recovered {len(state.open)} open decisions, {held} of them held", markup=False)
+    if state.open_count:
+        out.print(f"  recovered {state.open_count} open decisions, {held} of them held", markup=False)
     for halt in state.halts.values():
         out.print(f"  {halt.mode:9} {halt.scope} by {halt.by}: {halt.reason}", style="yellow", markup=False)
     out.print(f"ready on {path}; Ctrl-C drains and stops", style="green", markup=False)
