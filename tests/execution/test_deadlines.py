@@ -3,6 +3,8 @@
 import pytest
 from tests.rig import Payout, payouts, simulate
 
+from lictor import Priority
+
 
 def test_queued_work_expires_at_its_deadline_and_releases_its_key():
     async def main(rig):
@@ -166,9 +168,54 @@ def test_setting_the_wall_clock_neither_stretches_nor_ends_a_deadline(jump_s):
         await rig.on(rig.node.submit_many([Payout("a"), Payout("b"), Payout("c")]))
         rig.clock.jump(jump_s)
         await rig.settle(30)
-        assert rig.world.order() == ["a", "b"]
+        assert rig.world.order() == ["a", "c"]  # b came up a second before its deadline, and c waited for the slot
         expired = [outcome for outcome in rig.outcomes().values() if outcome.result == "expired"]
         assert len(expired) == 1
-        assert expired[0].at_us - rig.node.clock.wall_us() == pytest.approx(-20e6, abs=1e4)
+        assert expired[0].at_us - rig.node.clock.wall_us() == pytest.approx(-21e6, abs=1e4)
+
+    simulate(main)
+
+
+def test_what_could_not_end_in_time_any_more_is_not_started_and_was_displaced():
+    async def main(rig):
+        await rig.start(payouts(rig.world, slots=1, kind={"expires_in_s": 600}))
+        for n in range(30):
+            rig.world.says(f"a{n}", 1)
+        for n in range(6):
+            await rig.outcome(Payout(f"a{n}"))  # how long a call takes is known now
+        handle = await rig.submit(Payout("a6"))
+        low = await rig.submit(Payout("low"), priority=Priority.LOW, expires_in_s=4)
+        assert low.admitted
+        for n in range(7, 14):
+            await rig.submit(Payout(f"a{n}"), priority=Priority.URGENT)
+            await rig.settle(0.4)
+        outcome = await rig.on(low.outcome())
+        assert (outcome.result, outcome.code, outcome.attempts) == ("expired", "DISPLACED", 0)
+        assert (await rig.on(handle.outcome())).result == "succeeded"
+        assert "low" not in rig.world.order()
+
+    simulate(main)
+
+
+def test_in_a_plan_that_has_begun_what_could_not_end_in_time_ends_as_displaced():
+    async def main(rig):
+        def chain(transfer, payout):
+            one = transfer.action(payout.account, 1)
+            return [one, transfer.action(f"{payout.account} later", 1).after(one)]
+
+        await rig.start(payouts(rig.world, slots=1, plan=chain, kind={"expires_in_s": 600}))
+        for account in ("a", "a later", "b", "b later", "c", "c later", "d", "d later"):
+            rig.world.says(account, 1)
+        await rig.outcome(Payout("a"))
+        await rig.outcome(Payout("b"))
+        short = await rig.submit(Payout("c"), expires_in_s=3.5)
+        await rig.settle(0.1)
+        await rig.submit(Payout("d"), priority=Priority.URGENT)
+        await rig.submit(Payout("e"))
+        outcome = await rig.on(short.outcome())
+        assert (outcome.result, outcome.code) == ("expired", "DISPLACED")
+        assert rig.loop.time() == pytest.approx(7, abs=0.01)  # when it came up, not when its time was over
+        assert "c" in rig.world.order()
+        assert "c later" not in rig.world.order()
 
     simulate(main)

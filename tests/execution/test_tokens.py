@@ -4,6 +4,7 @@ import pytest
 from tests.rig import Payout, payouts, simulate
 
 from lictor import Priority, allow
+from lictor.journal.port import Answer, Start, StartItem
 
 
 def rated(world, *, per="all", gate=None, rate=None, **effector):
@@ -86,11 +87,12 @@ def test_tokens_of_what_is_cancelled_or_expires_come_back():
         app = rated(rig.world, rate={"per_minute": 6, "burst": 1})
         node = await rig.start(app)
         await rig.submit(Payout("a"))
-        gone = await rig.submit(Payout("b"), expires_in_s=5)
-        last = await rig.submit(Payout("c"))
+        gone = await rig.submit(Payout("b"), expires_in_s=15)
+        await rig.submit(Payout("c"), priority=Priority.URGENT)
+        last = await rig.submit(Payout("d"))
         assert (await rig.on(gone.outcome())).result == "expired"
         assert (await rig.on(last.outcome())).result == "succeeded"
-        assert times(rig)[-1] == pytest.approx(10, abs=0.01)
+        assert times(rig)[-1] == pytest.approx(20, abs=0.01)
         assert node.failure is None
 
     simulate(main)
@@ -122,5 +124,34 @@ def test_waiting_for_tokens_costs_no_timers_and_no_turns():
         await rig.settle(50)
         assert rig.loop.steps - before < 50
         assert len(rig.loop._timers) < 20
+
+    simulate(main)
+
+
+def test_what_would_wait_too_long_for_its_tokens_is_shed_at_once():
+    async def main(rig):
+        await rig.start(rated(rig.world, rate={"per_s": 1, "burst": 1}))
+        handles = await rig.on(rig.node.submit_many([Payout("a")] * 10, expires_in_s=4.5))
+        assert [handle.admitted for handle in handles] == [True] * 5 + [False] * 5
+        assert {handle.verdict.code for handle in handles[5:]} == {"INFEASIBLE"}
+        late = await rig.submit(Payout("a"), expires_in_s=4.5)
+        assert late.verdict.retry_after_s >= 0.5
+        urgent = await rig.submit(Payout("b"), expires_in_s=4.5, priority=Priority.URGENT)  # passes those that wait
+        assert (await rig.on(urgent.outcome())).result == "succeeded"
+
+    simulate(main)
+
+
+def test_tokens_of_a_start_that_the_journal_does_not_take_come_back():
+    async def main(rig):
+        node = await rig.start(rated(rig.world, rate={"per_minute": 1, "burst": 4}))
+        execution = node.pipeline.execution
+        for _ in range(4):
+            await rig.outcome(Payout("a"))
+        (bucket,) = execution.tokens._buckets.values()
+        assert bucket.tokens._tokens == 0
+        waits = (await rig.submit(Payout("a"))).id
+        execution.started(Start((StartItem(waits, (0,), 1),), 0), Answer(accepted=frozenset()))
+        assert bucket.tokens._tokens == 1
 
     simulate(main)

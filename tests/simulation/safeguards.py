@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from lictor.execution import attempts, executor, resolution
+from lictor.execution import attempts, executor, resolution, starting
 from lictor.execution.agenda import Agenda
 from lictor.execution.lanes import OrderLanes
 from lictor.execution.window import Window
@@ -291,7 +291,7 @@ def halt_ignored() -> AbstractContextManager[object]:
     return all_of(
         attribute(arbiter, "halted", constant(None)),
         attribute(executor, "halted", constant(None)),
-        attribute(executor, "stopped", constant(NO)),
+        attribute(starting, "stopped", constant(NO)),
     )
 
 

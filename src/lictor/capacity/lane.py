@@ -7,8 +7,9 @@ virtual time. How to drive it, with work `w` that has the fields of `Ready`:
    and cannot be pushed at once is announced by `expect(w)`, until `begin_turn()` forgets that.
 2. `push(w)` queues it in the class `w.urgency`. When `lane.open(w.depth)` and `not lane.before(w)` it may start instead
    at once: `take(w.depth)`.
-3. After each push and note: `while (w := lane.pop(now_us)) is not None:` start it, and `take(w.depth)`. None means no
-   slot or no work. What cannot be in time any more is not given out but kept for `take_displaced()`: it has expired.
+3. After each push and note: `while (w := lane.pop(now_us)) is not None:` start it, and `take(w.depth)`; or tell
+   `unused(w)`. None means no slot or no work. What cannot be in time any more is not given out but kept for
+   `take_displaced()`: it has expired.
 4. A call returned: `note(w, seconds, now, late=...)`, whatever came of it. `seconds` is how long it ran, `now` is read
    from any steady clock in seconds, `late` says that it ended after its deadline, or was cut there, and `waited` what
    share of the time from its arrival to its deadline it spent waiting. A slot that was taken for nothing is given back
@@ -31,8 +32,8 @@ from .extra_work import ExtraWorkPool
 from .fairness import FairQueue
 from .service import ServiceTime
 
-#: Seconds that a call is charged while no call is known.
-COST_UNKNOWN = 0.001
+#: Seconds that a call is charged while no call is known; as good as none, so that nothing is shed for it.
+COST_UNKNOWN = 1e-6
 #: Mean calls by which a tenant whose work was turned away may start before others.
 CREDIT = 4.0
 #: The share of its time left that work may always spend waiting: a call that does not end in the rest is a long one,
@@ -198,11 +199,15 @@ class Lane(Generic[W]):
         if depth:
             self._know(depth)
 
+    def unused(self, work: W) -> None:
+        """Work that was popped does not start: what its tenant was charged is returned."""
+        self._queue(work.depth).give_back(work.urgency, work.tenant)
+
     def give_back(self, work: W | None = None) -> None:
         """A slot that was taken is free again, and nothing ran in it; `work` was popped for it."""
         self.free += 1
         if work is not None:
-            self._queue(work.depth).give_back(work.urgency, work.tenant)
+            self.unused(work)
 
     def resize(self, slots: int) -> None:
         """So many slots from now on; calls that run beyond them go on, and none starts until they have ended."""

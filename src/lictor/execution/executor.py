@@ -17,7 +17,7 @@ from lictor.entry import Entry
 from lictor.errors import Code, InvariantViolation
 from lictor.journal.open import Open
 from lictor.journal.port import Act, Answer, Close, Progress, Start, StartItem, Undo, Verb
-from lictor.journal.rules import halted, stopped
+from lictor.journal.rules import halted
 from lictor.journal.state import State
 from lictor.records import Decision, Lease, Plan, Result, Take
 from lictor.runtime.clock import Clock
@@ -35,6 +35,7 @@ from .progress import conclude, drop_waiting, expired, record, running_of, settl
 from .recovery import recovered
 from .resolution import Resolution
 from .restoring import doubts
+from .starting import note, picked
 from .tokens import Tokens
 from .window import Window
 from .work import Work
@@ -69,10 +70,11 @@ class Executor:
         self.order = OrderLanes(app.kinds, self.work)
         #: Work whose kind or effector is not declared any more; it waits, named, for a deploy that declares it.
         self.undeclared: dict[int, Work] = {}
-        self.tokens = Tokens(app.rates, clock, self._tokens_came)
+        self.tokens = Tokens(app.rates, clock, self._tokens_came, app.tenants)
         self.amounts = TrueAmounts(app, value_of)
         self.headroom: Headroom | None = None
         self.assurance = Assurance(clock, wake, probe or Silent())
+        self._randomness = randomness
         self.resolution = Resolution(self, randomness)
         back = partial(recovered, self, self.resolution)
         self.window = Window(window_max, backlog_max, self.agenda, self.lanes, back, wake)
@@ -119,8 +121,11 @@ class Executor:
             entry.lease = Lease(fence, now_us + self.lanes[plan.actions[0].effector].lease_us)
             return None
         lanes = [self.lanes[name] for name in {action.effector for action in plan.actions}]
-        found = late(decision, lanes, now_us)
+        tokens_s = self.tokens.wait_s(verdict.takes, decision) if verdict.takes else 0.0
+        found = late(decision, lanes, now_us, tokens_s=tokens_s, draw=self._randomness.uniform(0.0, 1.0))
         if found is None:
+            if verdict.takes:
+                self.tokens.expect(verdict.takes)
             for lane in lanes if free else ():
                 lane.expect(decision)
             if self.window.on:
@@ -187,47 +192,16 @@ class Executor:
 
     def starts(self, at_us: int) -> Start | None:
         """What starts in this tick: one verb for all of it."""
-        items: dict[int, list[int]] = {}
         if (state := self._state) is None or self.draining:
             return None
         if self.window.on:
             self.window.refill(at_us)
-        for name, lane in self.lanes.items():
-            if state.halts and stopped(state, f"effector:{name}"):
-                continue  # its queue stays as it is until the halt is lifted
-            while (work := lane.pop(at_us)) is not None:
-                self._pick(work, name, lane, items)
-            for work in lane.take_displaced():
-                work.queued.discard(name)
-                self.touch(work)
+        items = picked(self, state, at_us)
         if not items:
             return None
         fence = state.next_fence()
-        picked = tuple(StartItem(decision, tuple(ordinals), fence) for decision, ordinals in items.items())
-        return Start(picked, at_us + max(lane.lease_us for lane in self.lanes.values()))
-
-    def _pick(self, work: Work, name: str, lane: EffectorLane, items: dict[int, list[int]]) -> None:
-        """Take one ready action of a decision, if it still may start."""
-        if name not in work.queued:
-            return  # it has moved to a higher class since
-        work.queued.discard(name)
-        ordinals = work.ready.get(name)
-        while ordinals and work.open.actions[ordinals[0]].done:
-            ordinals.popleft()
-        if work.window is not None:
-            self.window.leave(work)
-        if not ordinals or work.concluded or self.halted(work):
-            return  # what a halt keeps is queued again by `resumed`
-        if work.open.verdict.policy is not self.assurance.policy and self.assurance.stale(work):
-            return  # other gates let it in; it is queued again when those of today do
-        if work.takes and not work.paid and not self.tokens.take(work.takes):
-            self.tokens.wait(work)
-            return
-        work.paid = False
-        items.setdefault(work.open.decision.id, []).append(ordinals.popleft())
-        lane.take(work.depth)
-        if ordinals:
-            self.queue(work)
+        chosen = tuple(StartItem(decision, tuple(ordinals), fence) for decision, ordinals in items.items())
+        return Start(chosen, at_us + max(lane.lease_us for lane in self.lanes.values()))
 
     def started(self, verb: Start, answer: Answer) -> None:
         """The start record is durable: hand over what was accepted, give back the rest."""
@@ -239,7 +213,8 @@ class Executor:
                 continue
             plan = work.open.plan
             for ordinal in item.ordinals if plan else ():
-                self.lanes[plan.actions[ordinal].effector].give_back()  # type: ignore[union-attr]
+                self.lanes[plan.actions[ordinal].effector].give_back(work)  # type: ignore[union-attr]
+                self.tokens.give_back(work.takes)
                 work.make_ready(ordinal)
             if not self.halted(work):
                 self.touch(work)  # the next turn expires or cancels it
@@ -286,7 +261,7 @@ class Executor:
 
     def _freed(self, work: Work, effector: str, seconds: float) -> None:
         lane = self.lanes[effector]
-        lane.note(work, seconds, self.clock.monotonic())
+        note(lane, work, seconds, self.clock.wall_us())
         if lane.ready.size or self.window.on:
             self.wake()
 
@@ -326,6 +301,7 @@ class Executor:
         """Forget what the turn before had planned; it is in the queues by now."""
         self.order.begin_turn()
         self.agenda.trim(self.work)
+        self.tokens.begin_turn()
         for lane in self.lanes.values():
             lane.begin_turn()
         self.window.begin_turn(at_us)
@@ -334,7 +310,7 @@ class Executor:
         """What there is to write for all that happened to one decision in this turn."""
         found = work.open
         if not found.started:
-            if at_us < found.decision.deadline_us:
+            if at_us < work.deadline_us and not work.displaced:
                 self.queue(work)
                 return []
             return [expired(work, at_us)]

@@ -154,6 +154,6 @@ def running_of(running: Iterable[Any], work: Work) -> Callable[[int], bool]:
 def expired(work: Work, at_us: int) -> Close:
     """The end of work that did not start in time: others were before it in its effector's queue, or something else."""
     work.concluded = True
-    code = Code.DISPLACED if work.queued else Code.EXPIRED
+    code = Code.DISPLACED if work.queued or work.displaced else Code.EXPIRED
     outcome = Outcome(decision=work.open.decision.id, result="expired", at_us=at_us, code=code)
     return Close(work.open.decision.id, Event.EXPIRE, outcome)

@@ -112,7 +112,9 @@ class Resolution:
         settled = self._executor.amounts.of_call(work, news.settled, at_us) if news.settled else ()
         if work.open.actions[ordinal].attempts == 1 and event != "give_back" and not news.late:
             lane.breaker.note(failed=event in {"retry", "unknown"})
-            self.extra.first(work, lane)
+            lane.pool.deposit()
+            if work.depth:
+                self.extra.nested(work)
         if event == "succeed":
             if not self.verifying.on or not self.verifying.doubts(work, ordinal, effector, news, at_us, settled):
                 act(work, ordinal, _SUCCEED, value=news.value, settled=settled, detail=news.detail)
@@ -311,10 +313,11 @@ class Resolution:
         """The deadline has come. A decision of which nothing has started is closed as a whole by the executor."""
         if work.open.started and work.undoing is None:
             running = {a.ordinal for a in self._executor.attempts.running if a.work is work}
+            code = Code.DISPLACED if work.queued else Code.EXPIRED
             for ordinal in range(work.total):
                 idle = work.state(ordinal) in {_WAITING, _BACKING_OFF}
                 if idle and ordinal not in running:
-                    self._executor.act(work, ordinal, _EXPIRE, code=Code.EXPIRED)
+                    self._executor.act(work, ordinal, _EXPIRE, code=code)
 
     def progressed(self, work: Work, verb: Progress | Undo) -> None:
         """Events are durable: note when to come back, and what to ask."""
@@ -366,7 +369,9 @@ class Resolution:
 
     def forget(self, work: Work) -> None:
         """A decision is closed."""
-        self.extra.forget(work.open.decision.id)
+        extra = self.extra
+        if extra.spent or extra.nesting:
+            extra.forget(work.open.decision.id)
         if not self.refs:
             return
         for action in work.open.actions:

@@ -6,13 +6,13 @@ tokens have come in they are taken for it, in class and tenant order, and it goe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from lictor.capacity.fairness import FairQueue
 from lictor.capacity.rates import TokenBucket
 from lictor.declarations.budgets import Rate
-from lictor.records import Take
+from lictor.records import Decision, Take
 from lictor.runtime.clock import Clock
 
 from .work import Work
@@ -26,15 +26,24 @@ LEFT_MIN = 1_024
 @dataclass(slots=True)
 class _Bucket:
     tokens: TokenBucket
-    waiting: FairQueue[Work] = field(default_factory=FairQueue)
+    waiting: FairQueue[Work]
     timed: bool = False
+    #: Tokens that this turn's admissions will take.
+    coming: float = 0.0
 
 
 class Tokens:
     """All token buckets of one node."""
 
-    def __init__(self, rates: dict[str, Rate], clock: Clock, ready: Callable[[Work], None]) -> None:
+    def __init__(
+        self,
+        rates: dict[str, Rate],
+        clock: Clock,
+        ready: Callable[[Work], None],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         self._rates = rates
+        self._weights = weights or {}
         self._clock = clock
         self._ready = ready
         self._buckets: dict[tuple[str, str], _Bucket] = {}
@@ -42,6 +51,7 @@ class Tokens:
         #: How much has ended while it waited here, since that was last looked for.
         self._left, self._look_at = 0, LEFT_MIN
         self._since: float | None = None
+        self._expected: list[_Bucket] = []
 
     def start_empty(self) -> None:
         """After a restart: buckets begin to fill now, so that a crash loop cannot multiply a rate."""
@@ -57,6 +67,30 @@ class Tokens:
         for take in takes:
             self._bucket(take).tokens.take(take.count, now)
         return True
+
+    def wait_s(self, takes: tuple[Take, ...], decision: Decision) -> float:
+        """How long until these tokens flow for a decision that comes now, given who waits for them before it."""
+        now, longest_s = self._clock.monotonic(), 0.0
+        for take in takes:
+            bucket = self._bucket(take)
+            before = bucket.coming
+            if bucket.waiting.size:
+                before += bucket.waiting.ahead(decision.priority, decision.tenant)
+            longest_s = max(longest_s, bucket.tokens.wait_s(before + take.count, now))
+        return longest_s
+
+    def expect(self, takes: tuple[Take, ...]) -> None:
+        """Admitted in this turn, and will take them."""
+        for take in takes:
+            bucket = self._bucket(take)
+            bucket.coming += take.count
+            self._expected.append(bucket)
+
+    def begin_turn(self) -> None:
+        """What was expected has taken its tokens, or waits for them."""
+        for bucket in self._expected:
+            bucket.coming = 0.0
+        self._expected.clear()
 
     def give_back(self, takes: tuple[Take, ...]) -> None:
         """They were not used after all."""
@@ -85,6 +119,7 @@ class Tokens:
 
     def _park(self, work: Work, short: Take, now: float) -> None:
         decision, bucket = work.open.decision, self._bucket(short)
+        bucket.waiting.learn(decision.priority, decision.tenant, short.count)
         bucket.waiting.push(work, decision.priority, decision.tenant, decision.deadline_us)
         self._come_back(bucket, short.count, now)
 
@@ -122,7 +157,7 @@ class Tokens:
             if len(self._buckets) >= self._forget_at:
                 self._forget(now)
             at = now if self._since is None else self._since
-            found = _Bucket(TokenBucket(rate.per_s, rate.burst, at, full=self._since is None))
+            found = _Bucket(TokenBucket(rate.per_s, rate.burst, at, full=self._since is None), FairQueue(self._weights))
             self._buckets[take.budget, take.scope] = found
         return found
 

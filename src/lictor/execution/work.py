@@ -60,6 +60,8 @@ class Work(msgspec.Struct, eq=False):
     finished: int = 0
     failure: tuple[str, str | None, str | None] | None = None
     concluded: bool = False
+    #: It came up too late to be in time: others were before it.
+    displaced: bool = False
     #: Admitted under another policy, and the gates of today say the same; see `assurance`.
     assured: bool = False
     #: Actions that are still to be undone, the latest last; None while nothing is undone.
