@@ -21,6 +21,7 @@ from tests.simulation.safeguards import (
     no_latch,
     no_room_check,
     no_sync,
+    parked_for_ever,
     plan_what_was_asked,
     refuse_without_code,
     reuse_unseen,
@@ -68,5 +69,6 @@ ABLATIONS: dict[str, Ablation] = {
     "unbounded backlog": Ablation("I17", "decisions beyond a bound are shed", unbounded_backlog),
     "slots uncounted": Ablation("I17", "no more calls at once than there are slots", slots_uncounted),
     "never asked": Ablation("I18", "what is in doubt is asked about until it is known", never_asked),
+    "parked for ever": Ablation("I18", "what is parked comes back to be started or to expire", parked_for_ever),
     "unbounded lesson": Ablation("I20", "a lesson loosens only within bounds", unbounded_lesson),
 }

@@ -362,6 +362,12 @@ def slots_uncounted() -> AbstractContextManager[object]:
     return attribute(executor.Executor, "_begin", begin)
 
 
+def parked_for_ever() -> AbstractContextManager[object]:
+    """What the journal has parked stays there, also past its deadline."""
+    nothing = constant(None)
+    return all_of(attribute(Window, "refill", nothing), attribute(Window, "due", nothing))
+
+
 def never_asked() -> AbstractContextManager[object]:
     """What is in doubt is noted, and nobody comes back to it."""
 
