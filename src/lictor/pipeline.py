@@ -113,7 +113,7 @@ class Pipeline:
             why = text(error.message) if isinstance(error, LictorError) else told(error)
             self.validation.refuse(entry, Code.PLAN_FAILED, {"error": why})
             return True
-        if late is None or entry.signal is None:
+        if late is None or entry.signal is None or self.inputs.decided_before(entry.signal):  # it has its answer (I10)
             return True
         self.inputs.shed(entry, late.code, now_us, late.seen, late.retry_after_s)
         return False

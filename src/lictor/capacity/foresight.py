@@ -1,12 +1,15 @@
 """Would a decision come too late, asked before anything but its envelope is known? Pure; time is passed in.
 
-The same prediction as `feasibility.late`, for whoever asks at the door, where others may have passed since the lanes
-last heard of them. It notes only what it sheds: what passes is asked again when its plan is known.
+The prediction of `feasibility.late`, for whoever asks at the door, where two things more are known: what has passed
+since the lane last heard of it, and how much of each class keeps coming. Work of a higher class that comes later
+starts before what waits, so a wait is stretched by the share of the rate that higher classes take (the mean wait of a
+priority queue, Cobham 1954); where they take all of it, whatever is let in would be displaced. It notes only what it
+sheds: what passes is asked again when its plan is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import inf, log
 from typing import Any, NamedTuple
 
 from lictor.errors import Code
@@ -15,6 +18,10 @@ from .feasibility import RETRY_AFTER_S_MIN, Late
 from .lane import Lane
 
 _INFEASIBLE = Code.INFEASIBLE
+#: Over so many mean calls, and at least so many seconds, is it remembered what came in.
+HALF_LIFE_CALLS, HALF_LIFE_S_MIN = 25.0, 0.5
+#: A smaller share of the rate is none.
+SHARE_MIN = 0.02
 
 
 class AtDoor(NamedTuple):
@@ -26,23 +33,75 @@ class AtDoor(NamedTuple):
     depth: int = 0
 
 
-def foreseen(asked: AtDoor, lanes: Sequence[Lane[Any]], passed: int, now_us: int) -> Late | None:
-    """Why it should be shed now; None when it may come in.
+class Foresight:
+    """What is ahead of whoever comes to one lane now."""
 
-    `passed` is how many of the same and higher classes have come in that the lanes do not know of yet.
-    """
-    left_s = (asked.deadline_us - now_us) / 1e6
-    longest_s = needs_s = 0.0
-    for lane in lanes:
+    __slots__ = ("_at_us", "_half_life_s", "_inflow", "_passed", "lane", "passed")
+
+    def __init__(self, lane: Lane[Any], classes: int) -> None:
+        self.lane = lane
+        #: What has come in since the lane last heard of it, by class, and in all.
+        self._passed = [0] * classes
+        self.passed = 0
+        #: Calls that came in, by class, older ones counting less.
+        self._inflow = [0.0] * classes
+        self._at_us = 0
+        self._half_life_s = HALF_LIFE_S_MIN
+
+    def begin_turn(self) -> None:
+        """The lane hears of all that has come in."""
+        if self.passed:
+            self._passed = [0] * len(self._passed)
+            self.passed = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whoever comes now may have to wait."""
+        lane = self.lane
+        return lane.ready.size > 0 or self.passed >= lane.free
+
+    def let_in(self, priority: int, now_us: int) -> None:
+        """It has come in while others waited."""
+        self._passed[priority] += 1
+        self.passed += 1
+        self._fade(now_us)
+        self._inflow[priority] += 1.0
+
+    def _fade(self, now_us: int) -> None:
+        elapsed_s = (now_us - self._at_us) / 1e6
+        if elapsed_s > 0.0:
+            self._at_us = now_us
+            keep = 0.5 ** (elapsed_s / self._half_life_s)
+            self._half_life_s = max(HALF_LIFE_S_MIN, HALF_LIFE_CALLS * self.lane.service.mean_s)
+            self._inflow = [calls * keep for calls in self._inflow]
+
+    def _left(self, priority: int, now_us: int) -> float:
+        """The share of the rate that is left by classes above this one, as they keep coming."""
+        if not priority:
+            return 1.0
+        self._fade(now_us)
+        lane = self.lane
+        calls_per_s = sum(self._inflow[:priority]) * log(2.0) / self._half_life_s
+        return 1.0 - calls_per_s * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
+
+    def late(self, asked: AtDoor, now_us: int) -> Late | None:
+        """Why it should be shed now; None when it may come in."""
+        lane, left_s = self.lane, (asked.deadline_us - now_us) / 1e6
         wait_s = lane.wait_s(asked)
-        if passed and (short := passed - max(0, lane.free)) > 0:
-            wait_s += short * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
-        needs_s = max(needs_s, wait_s + lane.takes_s(asked, wait_s, left_s))
-        longest_s = max(longest_s, wait_s, lane.entitled_s(asked))
-    more_s = max(needs_s, longest_s) - left_s
-    if not longest_s or more_s <= 0:
-        return None
-    for lane in lanes:
+        if self.passed:
+            short = sum(self._passed[: asked.priority + 1]) - max(0, lane.free)
+            if short > 0:
+                wait_s += short * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
+        if wait_s <= 0.0:
+            return None
+        share = self._left(asked.priority, now_us)
+        wait_s = wait_s / share if share > SHARE_MIN else inf
+        needs_s = wait_s + lane.takes_s(asked, wait_s, left_s)
+        if needs_s <= left_s:
+            needs_s = lane.entitled_s(asked)
+        if needs_s <= left_s:
+            return None
         lane.judged(asked, shed=True)
-    seen: dict[str, object] = {"wait_s": longest_s, "left_s": left_s}
-    return Late(_INFEASIBLE, seen, max(more_s, RETRY_AFTER_S_MIN))
+        more_s = needs_s - left_s if needs_s < inf else 0.0
+        seen: dict[str, object] = {"wait_s": wait_s if wait_s < inf else None, "left_s": left_s}
+        return Late(_INFEASIBLE, seen, max(more_s, RETRY_AFTER_S_MIN))

@@ -9,10 +9,10 @@ one: of a key that was decided on before, a source that is judged or not known, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from lictor.capacity.foresight import AtDoor, foreseen
+from lictor.capacity.foresight import AtDoor, Foresight
 from lictor.capacity.lane import Lane
 from lictor.declarations.declared import Declared
 from lictor.entry import Handle
@@ -38,23 +38,21 @@ class Doorkeeper:
     ) -> None:
         #: Where decisions of a kind will wait, for the kinds of which that is known before they are read: all, where
         #: there is one effector alone. Control kinds pass whatever waits.
-        self._lanes: dict[str, Sequence[Lane[Any]]] = {}
+        self._ahead: dict[str, Foresight] = {}
+        self._only: Foresight | None = None
         if len(lanes) == 1:
-            self._lanes = {name: tuple(lanes.values()) for name, kind in app.kinds.items() if not kind.control}
+            self._only = Foresight(next(iter(lanes.values())), len(CLASS_WORTH))
+            self._ahead = {name: self._only for name, kind in app.kinds.items() if not kind.control}
         self._kinds = {name: (int(kind.expires_in_s * 1e6), int(kind.priority)) for name, kind in app.kinds.items()}
         self._granted = {source.name: int(source.priority) for source in app.sources.values() if source.quality is None}
         self._open = not app.sources
-        #: What has come in since the last turn, by class, and together with what came while nothing waited.
-        self._passed = [0] * len(CLASS_WORTH)
-        self._passed_all = 0
         self._shedding = shedding
         self._draw = randomness.uniform
 
     def begin_turn(self) -> None:
         """The lanes hear of all that has come in."""
-        if self._passed_all:
-            self._passed = [0] * len(CLASS_WORTH)
-            self._passed_all = 0
+        if self._only is not None:
+            self._only.begin_turn()
 
     def turned_away(self, signal: Signal, now_us: int, bound: Bound) -> Handle | None:
         """The answer of a signal that is shed; None for one that may come in.
@@ -62,16 +60,15 @@ class Doorkeeper:
         `bound` says what a key of a tenant and source was decided on for.
         """
         try:
-            lanes = self._lanes[signal.kind]
+            ahead = self._ahead[signal.kind]
         except (KeyError, TypeError):
             return None
-        for lane in lanes:
-            if lane.ready.size or self._passed_all >= lane.free:
-                return self._asked(signal, lanes, now_us, bound)
-        self._passed_all += 1
+        if ahead.crowded:
+            return self._asked(signal, ahead, now_us, bound)
+        ahead.passed += 1
         return None
 
-    def _asked(self, signal: Signal, lanes: Sequence[Lane[Any]], now_us: int, bound: Bound) -> Handle | None:
+    def _asked(self, signal: Signal, ahead: Foresight, now_us: int, bound: Bound) -> Handle | None:
         source, tenant, key, priority = signal.source, signal.tenant, signal.key, signal.priority
         granted = self._granted.get(source, _NOT_KNOWN) if type(source) is str else _NOT_KNOWN
         if not (
@@ -89,12 +86,11 @@ class Doorkeeper:
             if deadline_us is None or signal.expires_in_s is not None:
                 until_us = now_us + (expires_us if signal.expires_in_s is None else int(signal.expires_in_s * 1e6))
                 deadline_us = until_us if deadline_us is None else min(deadline_us, until_us)
-            late = foreseen(AtDoor(priority, tenant, deadline_us), lanes, sum(self._passed[: priority + 1]), now_us)
+            late = ahead.late(AtDoor(priority, tenant, deadline_us), now_us)
         except (TypeError, ValueError, OverflowError):
             return None  # whoever reads it says what is wrong with it
         if late is None or (key is not None and bound(tenant, source, key) is not None):
-            self._passed[priority] += 1
-            self._passed_all += 1
+            ahead.let_in(priority, now_us)
             return None
         self._shedding.count(signal, late.code, now_us, CLASS_WORTH[priority])
         # Spread over at least one deadline, so that those who are shed together do not come back together.

@@ -180,7 +180,7 @@ class Intake:
         if entry.replay is not None:
             return gate.content_finding(content) if entry.replay.corrected else None
         finding = gate.judge(signal, content, now_us, self._outside_us())
-        if finding is None or signal.key is None or not self._decided_before(signal, signal.key):
+        if finding is None or not self.decided_before(signal):
             return finding
         return None  # a retry, perhaps a late one: the journal has its answer (I10)
 
@@ -209,7 +209,7 @@ class Intake:
             self._answers.append((entry, finding.code, now_us, seen))
             return
         source = entry.signal.source if entry.signal is not None else signal.source
-        if entry.signal is signal and signal.key is not None and self._decided_before(signal, signal.key):
+        if entry.signal is signal and self.decided_before(signal):
             self.shed(entry, finding.code, now_us, {**seen, "why": "its key was decided on before"})
             return
         id_, new = self.quarantining.keep(source, signal, finding, now_us)
@@ -222,8 +222,9 @@ class Intake:
         seen["quarantine"] = id_text(id_)
         self._answers.append((entry, finding.code, now_us, seen))
 
-    def _decided_before(self, signal: Signal, key: str) -> bool:
-        return self._bound(signal.tenant, signal.source, key) is not None
+    def decided_before(self, signal: Signal) -> bool:
+        """Whether its key was: the journal has its answer, whatever would be said of it now (I10)."""
+        return signal.key is not None and self._bound(signal.tenant, signal.source, signal.key) is not None
 
     def committed(self) -> None:
         """What was put into quarantine is durable: answer."""
