@@ -13,6 +13,8 @@ more.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
 from math import log2
 
 #: Calls after which older ones count half.
@@ -102,15 +104,9 @@ class ServiceTime:
             self._counts = counts = [count * 0.5 for count in counts]
             self._total = sum(counts)
         self._look_at = self._total + (LOOK_EVERY if self._total >= LOOK_EVERY else 1.0)
-        median, tail = self._total * _MEDIAN, self._total * _TAIL
-        seen, typical = 0.0, -1
-        for place, count in enumerate(counts):
-            seen += count
-            if typical < 0 and seen >= median:
-                typical = place
-            if seen >= tail:
-                self.typical, self.careful = _ratio(typical), _ratio(place)
-                return
+        seen = list(accumulate(counts))
+        self.typical = _ratio(bisect_left(seen, self._total * _MEDIAN))
+        self.careful = _ratio(bisect_left(seen, self._total * _TAIL))
 
 
 def _ratio(place: int) -> float:
