@@ -24,25 +24,28 @@ EXTRA_PER_ROOT_MAX = 3
 class ExtraWorkPool:
     """The pool of one effector, or of the trees whose roots it performs."""
 
-    __slots__ = ("_lent", "share", "tokens")
+    __slots__ = ("_earned", "_spent", "share")
 
     def __init__(self, share: float) -> None:
         self.share = share
-        self.tokens = self._lent = START_BALANCE if share > 0 else 0.0
+        self._earned = 0.0
+        self._spent = 0.0
+
+    @property
+    def tokens(self) -> float:
+        """What may be withdrawn now: what was earned, or the start balance while that is more, less what was spent."""
+        lent = START_BALANCE if self.share > 0.0 else 0.0
+        return min(BALANCE_MAX, max(self._earned, lent) - self._spent)
 
     def deposit(self) -> None:
         """A first attempt was made."""
-        if self._lent > 0.0:
-            self._lent -= self.share
-            return
-        tokens = self.tokens + self.share
-        self.tokens = tokens if tokens < BALANCE_MAX else BALANCE_MAX  # noqa: FURB136 - a call costs three times this
+        self._earned += self.share
 
     def withdraw(self) -> bool:
         """Take a token for one extra attempt; False when there is none."""
         if self.tokens < 1.0:
             return False
-        self.tokens -= 1.0
+        self._spent = max(self._spent, self._earned - BALANCE_MAX) + 1.0  # what was earned beyond the most is gone
         return True
 
 

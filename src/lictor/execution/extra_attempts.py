@@ -12,7 +12,6 @@ from lictor.capacity.extra_work import EXTRA_PER_ROOT_MAX, ExtraWorkPool
 from lictor.declarations.effectors import Effector
 from lictor.errors import Code
 
-from .effector_lane import EffectorLane
 from .executing import Executing
 from .work import Work
 
@@ -23,26 +22,23 @@ class ExtraAttempts:
     def __init__(self, executor: Executing) -> None:
         self._executor = executor
         #: Extra attempts so far, by root decision.
-        self._spent: dict[int, int] = {}
+        self.spent: dict[int, int] = {}
         #: Decisions whose calls have submitted others that have been attempted.
-        self._nesting: set[int] = set()
+        self.nesting: set[int] = set()
         #: Pools of trees, by the effector of their roots.
         self._trees: dict[str, ExtraWorkPool] = {}
 
-    def first(self, work: Work, lane: EffectorLane) -> None:
-        """A first attempt has come back: it pays for extra ones."""
-        lane.pool.deposit()
-        if work.depth:
-            self._nested(work)
+    def nested(self, work: Work) -> None:
+        """A first attempt of a child has come back.
 
-    def _nested(self, work: Work) -> None:
-        """One at the leaves of a tree pays for the whole tree, unless an extra attempt above has brought it about."""
+        One at the leaves of a tree pays for the whole tree, unless an extra attempt above has brought it about.
+        """
         extra, root = False, work
         while (parent := self._parent(root)) is not None:
-            self._nesting.add(parent.open.decision.id)
+            self.nesting.add(parent.open.decision.id)
             extra = extra or any(action.attempts > 1 for action in parent.open.actions)
             root = parent
-        if not extra and work.open.decision.id not in self._nesting:
+        if not extra and work.open.decision.id not in self.nesting:
             self._tree(root).deposit()
 
     def refused(self, work: Work, effector: Effector[..., Any]) -> str | None:
@@ -50,15 +46,15 @@ class ExtraAttempts:
         lane = self._executor.lanes[effector.name]
         top = self._top(work)
         root = top.open.decision.id
-        spent = self._spent.get(root, 0)
+        spent = self.spent.get(root, 0)
         if lane.breaker.open or spent >= EXTRA_PER_ROOT_MAX:
             return Code.RETRY_BUDGET
-        tree = self._tree(top) if work.depth or work.open.decision.id in self._nesting else None
+        tree = self._tree(top) if work.depth or work.open.decision.id in self.nesting else None
         if (tree is not None and tree.tokens < 1.0) or not lane.pool.withdraw():
             return Code.RETRY_BUDGET
         if tree is not None:
             tree.withdraw()
-        self._spent[root] = spent + 1
+        self.spent[root] = spent + 1
         return None
 
     def recovered(self, work: Work) -> None:
@@ -66,12 +62,12 @@ class ExtraAttempts:
         extra = sum(max(0, action.attempts - 1) for action in work.open.actions)
         if extra:
             root = self._top(work).open.decision.id
-            self._spent[root] = self._spent.get(root, 0) + extra
+            self.spent[root] = self.spent.get(root, 0) + extra
 
     def forget(self, decision: int) -> None:
         """A decision is closed."""
-        self._spent.pop(decision, None)
-        self._nesting.discard(decision)
+        self.spent.pop(decision, None)
+        self.nesting.discard(decision)
 
     def _tree(self, root: Work) -> ExtraWorkPool:
         plan = root.open.plan

@@ -19,6 +19,7 @@ from lictor.runtime.randomness import Randomness
 from .agenda import What
 from .amounts import Settled
 from .attempts import News
+from .cutting import end_late
 from .effector_lane import EffectorLane
 from .executing import Executing
 from .extra_attempts import ExtraAttempts
@@ -98,6 +99,8 @@ class Resolution:
             return  # I9: a superseded attempt
         if event == "report" and news.report is not None:
             self.report(work, ordinal, news.report, at_us, self._executor.amounts.of_call(work, news.settled, at_us))
+            if news.detail == "cancel" and work.state(ordinal) in ACTION_TERMINAL:
+                self._executor.attempts.cut_off(work, ordinal)  # the world has stopped it: its slot is wanted
             if news.detail == "reconcile" and state in _UNKNOWN and work.state(ordinal) == state:
                 self._ask_later(work, ordinal, at_us)  # it was no final one, or known
         elif event == "no_answer":
@@ -128,6 +131,7 @@ class Resolution:
             act(work, ordinal, _FAIL, code=news.code, detail=news.detail, settled=settled)
         elif event == "give_back":
             act(work, ordinal, _GIVE_BACK)
+            self._executor.tokens.give_back(work.takes)
         elif event == "retry":
             if news.busy:
                 self._hold(lane, news.wait_s or 0.0, at_us)
@@ -286,6 +290,8 @@ class Resolution:
         """A time that was noted has come."""
         if what == "expire":
             self._expire_waiting(work)
+        elif what == "cut":
+            end_late(self._executor.attempts, self.effector(work, ordinal), work, ordinal)
         elif what == "undo":
             self.undo_next(work)
         elif what == "retry":
