@@ -109,3 +109,13 @@ def test_the_drain_rate_follows_a_change(before, after):
             drain.note(1, now, busy=True)
     left = before * 0.5 ** (20 / drain.half_life_s)  # what it still remembers of the rate before
     assert drain.per_s() == pytest.approx(after, abs=0.1 * after + 1.1 * left)
+
+
+def test_a_pause_before_work_comes_again_is_not_taken_for_slowness() -> None:
+    drain, now = DrainRate(), 0.0
+    for _ in range(20):
+        for number in range(50):
+            now += 0.1
+            drain.note(1, now, busy=number < 49)
+        now += 60.0
+    assert drain.per_s() == pytest.approx(10.0, rel=0.01)
