@@ -34,7 +34,7 @@ class Lending:
     stranded_mean: float
     #: Used in any stretch of time beyond the limit's rate times the stretch, while all was connected.
     overshoot_max: float
-    #: Used beyond the limit, by each second of the partition.
+    #: Used beyond the limit by each second of the partition, apart from what was lent and saved when it began.
     overshoot_per_s: float
     #: Share of what cut-off nodes wanted that they could not do.
     lost: float
@@ -70,12 +70,13 @@ def lend(case: Case) -> Lending:
             wanted += cut
             lost += cut and not done
     span = case.seconds - cut_at
+    saved = 2.0 * len(case.wants) * case.terms.chunk
     return Lending(
         calls_per_action=calls / max(1, len(taken)),
         stranded_max=max(stranded, default=0.0),
         stranded_mean=sum(stranded) / max(1, len(stranded)),
         overshoot_max=_overshoot(taken, case.per_s),
-        overshoot_per_s=max(0.0, after / span - case.per_s) if span else 0.0,
+        overshoot_per_s=max(0.0, (after - saved) / span - case.per_s) if span else 0.0,
         lost=lost / max(1, wanted),
         used=len(taken) / (case.per_s * cut_at),
     )

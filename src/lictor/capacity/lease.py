@@ -10,18 +10,16 @@ escrow in O'Neil 1986):
     quota that moves to who needs it       within the lease's time
 
 Without the coordinator a node goes on by `on_disconnect`: `halt` (only what it has been lent), `safe` (a share that it
-may always use) or `continue` (as fast as it last went).
+may always use) or `continue` (whatever it wants, so that nothing bounds what is used beyond the limit).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, log
+from math import inf
 from typing import Literal
 
 OnDisconnect = Literal["halt", "safe", "continue"]
-#: How long a node's own speed is averaged over, for `continue`, in seconds.
-PACE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Coordinator:
 class Holder:
     """What one node has been lent, and what it does without the coordinator."""
 
-    __slots__ = ("_own", "_own_at", "_pace", "_pace_at", "cut_off", "terms", "tokens", "until")
+    __slots__ = ("_own", "_own_at", "cut_off", "terms", "tokens", "until")
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
@@ -107,8 +105,6 @@ class Holder:
         self.cut_off = False
         self._own = 0.0
         self._own_at = 0.0
-        self._pace = 0.0
-        self._pace_at = -inf
 
     def take(self, now: float) -> bool:
         """Use one token of those that are here; False where there is none, and the coordinator has to be asked."""
@@ -116,10 +112,6 @@ class Holder:
             self.tokens -= 1.0
         elif not self._on_its_own(now):
             return False
-        if not self.cut_off:
-            keep = 0.5 ** min((now - self._pace_at) / PACE_S, 64.0)
-            self._pace = self._pace * keep + log(2.0) / PACE_S  # a mean rate: halves in PACE_S without a take
-            self._pace_at = now
         return True
 
     def lent(self, count: float, now: float) -> None:
@@ -141,9 +133,9 @@ class Holder:
             self.cut_off, self._own, self._own_at = True, 0.0, now
 
     def _on_its_own(self, now: float) -> bool:
-        if not self.cut_off or self.terms.on_disconnect == "halt":
-            return False
-        per_s = self.terms.safe_per_s if self.terms.on_disconnect == "safe" else self._pace
+        if not self.cut_off or self.terms.on_disconnect != "safe":
+            return self.cut_off and self.terms.on_disconnect == "continue"
+        per_s = self.terms.safe_per_s
         self._own = min(max(1.0, per_s), self._own + (now - self._own_at) * per_s)
         self._own_at = now
         if self._own < 1.0:

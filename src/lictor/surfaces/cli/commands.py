@@ -53,7 +53,7 @@ def build() -> App:
         (LOOK, (measuring.quality,)),
         (STEER, (steering.approve, steering.deny, steering.cancel, steering.resolve, steering.halt, steering.resume)),
         (FILES, (files.verify, files.backup, files.restore, files.export)),
-        (PROVE, (proving.rehearse, proving.report)),
+        (PROVE, (proving.rehearse, measuring.explain, proving.report)),
     ):
         for function in functions:
             app.command(function, name=function.__name__.rstrip("_"), group=group, sort_key=next(_ORDER))
