@@ -124,6 +124,9 @@ class Rig(NamedTuple):
 class Arm:
     """One system. It tells `rig.clients` of every end."""
 
+    #: Peers do not.
+    tells = True
+
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
 

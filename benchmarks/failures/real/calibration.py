@@ -8,16 +8,16 @@ one, not that of the few that were drawn here, which leaves the noise of the dra
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from array import array
+from statistics import NormalDist
 from typing import NamedTuple
 
 from benchmarks.failures.real.cell import Workload
 from benchmarks.failures.real.downstream import Downstream
 from benchmarks.failures.real.schedule import service_s
-
-_DRAWS = 200_000
 
 
 class Capacity(NamedTuple):
@@ -62,9 +62,18 @@ async def call_in_time(downstream: Downstream, number: int, left_s: float) -> bo
 
 
 def _capacity(workload: Workload, overhead_s: float) -> Capacity:
-    source = random.Random(0)
-    times = [service_s(source, workload) for _ in range(_DRAWS if workload.cv else 1)]
-    fit = [one for one in times if one <= workload.deadline_s]
-    occupied_s = sum(min(one, workload.deadline_s) for one in times) / len(times) + overhead_s
+    in_time, work_s = in_time_share(workload)
+    occupied_s = work_s + (1.0 - in_time) * workload.deadline_s + overhead_s
     per_s = workload.servers / occupied_s
-    return Capacity(per_s * len(fit) / len(times), per_s * sum(fit) / len(times), overhead_s)
+    return Capacity(per_s * in_time, per_s * work_s, overhead_s)
+
+
+def in_time_share(workload: Workload) -> tuple[float, float]:
+    """Of all calls, the share that ends within the deadline, and their service seconds a call: the lognormal's own."""
+    if not workload.cv:
+        return 1.0, workload.service_s
+    variance = math.log(1.0 + workload.cv**2)
+    deviation = math.sqrt(variance)
+    above = (math.log(workload.deadline_s / workload.service_s) + variance / 2) / deviation
+    normal = NormalDist()
+    return normal.cdf(above), workload.service_s * normal.cdf(above - deviation)

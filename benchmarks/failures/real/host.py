@@ -19,12 +19,15 @@ import msgspec
 import uvloop
 
 from benchmarks.failures.real import arms, tally, wire
-from benchmarks.failures.real.arm import Arm, Clients, Rig
+from benchmarks.failures.real.arm import OPEN, Arm, Clients, Rig
 from benchmarks.failures.real.calibration import Capacity, calibrated
 from benchmarks.failures.real.cell import Cell, Ran, Sample, Stage
 from benchmarks.failures.real.downstream import Downstream
 from benchmarks.failures.real.generator import Lag
 from benchmarks.failures.real.schedule import Arrival, Draw, Schedule
+
+#: Deadlines to wait after a stage, and as many more as the arm needs until it has told of every decision.
+_GRACE, _MORE = 1.5, 5
 
 _arrivals = msgspec.msgpack.Decoder(list[Arrival]).decode
 
@@ -42,13 +45,16 @@ class Link(asyncio.Protocol):
         self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        arrived: list[Arrival] = []
         for what, body in self._frames.feed(data):
             if what == wire.BATCH:
-                self.clients.arrived(_arrivals(body))
+                arrived += _arrivals(body)
             elif what == wire.BEGUN:
                 self.downstream.begin(msgspec.msgpack.decode(body))
             else:
                 self._said.put_nowait((what, body))
+        if arrived:
+            self.clients.arrived(arrived)
 
     async def hear(self, what: int) -> bytes:
         """The next frame that is no arrival."""
@@ -120,8 +126,7 @@ class Host:
         lag = msgspec.msgpack.decode(await self.link.hear(wire.END), type=Lag)
         used_s = time.process_time() - began_cpu_s
         took_s = time.perf_counter() - began_s
-        if not stage.client_retries:
-            await asyncio.sleep(1.5 * cell.workload.deadline_s)  # what was admitted ends by then
+        await self._ended(stage)
         self.clients.leave()
         self._arm.collect()
         seen = tally.Seen(schedule, stage, self.downstream, self.clients, capacity, cell.workload)
@@ -130,6 +135,17 @@ class Host:
         sample.rss_mb = peak_mb()
         sample.seconds = took_s
         return sample
+
+    async def _ended(self, stage: Stage) -> None:
+        """What was admitted ends, or at least has had the time for it."""
+        deadline_s = self.cell.workload.deadline_s
+        if stage.client_retries:
+            return
+        await asyncio.sleep(_GRACE * deadline_s)
+        for _ in range(_MORE if self._arm.tells else 0):
+            if OPEN not in self.clients.ends:
+                return
+            await asyncio.sleep(deadline_s)
 
 
 def peak_mb(*, forget: bool = False) -> float:

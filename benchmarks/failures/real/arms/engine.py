@@ -56,12 +56,14 @@ def build(rig: Rig) -> App:
     def affordable(payout: Payout, _state: Snapshot) -> Answer:
         return allow(cash.reserve(payout.amount))
 
-    @app.effector(idempotent=True, timeout_s=2 * rig.workload.deadline_s, slots=rig.workload.servers)
+    @app.effector(idempotent=True, timeout_s=rig.workload.deadline_s, slots=rig.workload.servers)
     async def transfer(_call: Call, number: int) -> None:
         try:
             await rig.downstream.call(number)
         except Unavailable as error:
             raise EffectFailed("out", code="OUT", retry=True) from error
+        except asyncio.CancelledError as error:  # it was cut, and this downstream does nothing for whom it was cut
+            raise EffectFailed("cut", code="CUT") from error
 
     @app.plan(Payout)
     def pay(payout: Payout) -> Any:

@@ -25,6 +25,8 @@ _READY_S = 30.0
 class Peer(Arm):
     """One peer. It says how to begin, submit and end."""
 
+    tells = False
+
     async def open(self) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=self.rig.directory, ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
