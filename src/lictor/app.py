@@ -270,11 +270,13 @@ class App(Declared):
         nests: int = 0,
         hedge: Hedge | None = None,
         runs_in: Literal["process"] | None = None,
+        cut: bool = False,
     ) -> DeclareEffector:
         """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`.
 
         A sync one runs in a thread, or with `runs_in="process"` in a worker process, which its time-out kills. `slots`
         is how many run at once; `Adaptive` finds that out. `hedge` makes a second call where the first one is slow.
+        With `cut` a call that still runs at its deadline is cut off: say so where half an effect harms nobody.
 
         Raises:
             DeclarationError: these do not go together, as the message says.
@@ -300,6 +302,7 @@ class App(Declared):
                 slots if isinstance(slots, Adaptive) else None,
                 hedge,
                 function,
+                cut,
             )
             return self._add(self.effectors, called, made, "effector")
 

@@ -174,6 +174,8 @@ class Effector(Generic[P, R]):
     hedge: Hedge | None = None
     #: `module:name` of a function that runs in a worker process of its own for each slot.
     function: str | None = None
+    #: A call may be cut off at its deadline, and has had no effect then that anybody counts on.
+    cut: bool = False
     asks: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     stops: Callable[..., Awaitable[Report | None] | Report | None] | None = field(default=None)
     undoes: Callable[..., Awaitable[Any] | Any] | None = field(default=None)
@@ -181,10 +183,18 @@ class Effector(Generic[P, R]):
     rich: dict[int | str, Any] = field(init=False)
     #: Its calls are watched one by one.
     watched: bool = field(init=False)
+    #: At its deadline something can be done about a call that runs, and leaves nothing in doubt for good.
+    ends_late_calls: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.rich = rich_parameters(self.perform)
         self.watched = self.adaptive is not None or self.hedge is not None
+        self._late()
+
+    def _late(self) -> None:
+        """A call is cut off where that is declared, or where what it did is asked for; or it is asked to stop."""
+        bears = self.idempotent and self.asks is not None and self.stoppable
+        self.ends_late_calls = self.cut or self.stops is not None or bears
 
     @property
     def stoppable(self) -> bool:
@@ -197,11 +207,16 @@ class Effector(Generic[P, R]):
         return self.slots if self.adaptive is None else self.adaptive.high
 
     def check(self) -> None:
-        """Raise where a worker process could not find the function.
+        """Raise where a worker process could not find the function, or a call that is to be cut off cannot be.
 
         Raises:
-            DeclarationError: its name leads to something else, or nowhere.
+            DeclarationError: its name leads to something else, or nowhere; or its calls run in threads.
         """
+        if self.cut and not self.stoppable:
+            raise DeclarationError(
+                f"effector {self.name!r}: a call in a thread cannot be cut off",
+                hint='make it async, or run it in a process with runs_in="process"',
+            )
         if self.function is None:
             return
         module, _, path = self.function.partition(":")
@@ -224,11 +239,13 @@ class Effector(Generic[P, R]):
         A report, or None when the world does not know either (yet).
         """
         self.asks = ask
+        self._late()
         return ask
 
     def cancel(self, stop: Question[P]) -> Question[P]:
         """How to ask the world to stop an action that has started; the report is the true result."""
         self.stops = stop
+        self._late()
         return stop
 
     def compensate(self, undo: Callable[Concatenate[Call, P], Any]) -> Callable[Concatenate[Call, P], Any]:
@@ -238,7 +255,13 @@ class Effector(Generic[P, R]):
 
 
 def check_options(
-    slots: int | Adaptive, hedge: Hedge | None, *, idempotent: bool, timeout_s: float, nests: int, runs_in: str | None
+    slots: int | Adaptive,
+    hedge: Hedge | None,
+    *,
+    idempotent: bool,
+    timeout_s: float,
+    nests: int,
+    runs_in: str | None,
 ) -> None:
     """Raise where options of an effector do not go together.
 

@@ -58,7 +58,10 @@ class Attempt(msgspec.Struct, eq=False):
     fence: int
     effector: Effector[..., Any]
     call: Call
-    started: float
+    #: When its call was made, by the monotonic clock.
+    started: float = 0.0
+    #: How long it ran, where that was timed on the spot.
+    seconds: float | None = None
     what: str = "perform"
     task: asyncio.Task[None] | None = None
     #: The event that was told of it; empty while it has told nothing.

@@ -36,6 +36,9 @@ __all__ = ["Attempt", "Attempts", "News", "action_key"]
 _RUNNING = DecisionState.RUNNING.value
 
 
+#: Seconds in which a call that was cancelled at the end has to return.
+STOP_S = 5.0
+
 #: What a call may still tell after its time-out, because it is certain.
 _CERTAIN = frozenset({"succeed", "pend", "fail", "retry"})
 
@@ -51,7 +54,7 @@ class Attempts:
         self,
         clock: Clock,
         tell: Callable[[News], None],
-        freed: Callable[[Work, str, float], None],
+        freed: Callable[[Work, str, float | None], None],
         may_begin: Callable[[Work, str], bool],
         probe: Probe,
     ) -> None:
@@ -80,7 +83,7 @@ class Attempts:
 
     def begin(self, work: Work, ordinal: int, fence: int, effector: Effector[..., Any]) -> None:
         """Start the attempt; its lease is durable by now."""
-        attempt = Attempt(work, ordinal, fence, effector, self.call(work, ordinal, fence), self._clock.monotonic())
+        attempt = Attempt(work, ordinal, fence, effector, self.call(work, ordinal, fence))
         self.running.add(attempt)
         work.running += 1
         attempt.task = asyncio.get_running_loop().create_task(self._run(attempt))
@@ -89,7 +92,7 @@ class Attempts:
         """Call a second time under the same fence and key; a slot and a token have been taken for it."""
         work, ordinal = first.work, first.ordinal
         call = self.call(work, ordinal, first.fence)
-        second = Attempt(work, ordinal, first.fence, first.effector, call, self._clock.monotonic())
+        second = Attempt(work, ordinal, first.fence, first.effector, call)
         first.pair = second.pair = pair(first, second)
         self.running.add(second)
         work.running += 1
@@ -122,9 +125,10 @@ class Attempts:
             timeouts = self._timeouts.get(effector.name)
             if timeouts is None:
                 timeouts = self._timed(effector)
+            attempt.begun = True
+            attempt.started = self._clock.monotonic()  # not before: until now it waited for the loop
             timeouts.watch(attempt)
             if effector.watched:
-                attempt.begun = True
                 self.watching[effector.name].began(attempt)
             await self._perform(attempt)
         except InvariantViolation as violated:
@@ -135,7 +139,10 @@ class Attempts:
             work.running -= 1
             if effector.watched:
                 self.watching[effector.name].ended(attempt)
-            self._freed(work, effector.name, self._clock.monotonic() - attempt.started)
+            seconds = attempt.seconds
+            if seconds is None and attempt.begun:
+                seconds = self._clock.monotonic() - attempt.started
+            self._freed(work, effector.name, seconds)
 
     def _timed(self, effector: Effector[..., Any]) -> Timeouts[Attempt]:
         """Where the calls of an effector are timed."""
@@ -193,10 +200,14 @@ class Attempts:
             raise NotBegun
 
     def _in_lane(self, attempt: Attempt, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Call a sync function."""
+        """Call a sync function, and time it where it runs."""
         self._begins(attempt)
         perform: Any = attempt.effector.perform
-        return perform(attempt.call, *args, **kwargs)
+        began = self._clock.monotonic()
+        try:
+            return perform(attempt.call, *args, **kwargs)
+        finally:
+            attempt.seconds = self._clock.monotonic() - began
 
     def _told(
         self,
@@ -238,6 +249,14 @@ class Attempts:
         if attempt.task is not None:
             attempt.task.cancel()
 
+    def cut_off(self, work: Work, ordinal: int, event: str = "", code: str | None = None) -> None:
+        """End the calls of an action that can be ended from outside, and tell `event` of them, if any."""
+        for attempt in [a for a in self.running if a.work is work and a.ordinal == ordinal and a.what == "perform"]:
+            if attempt.effector.stoppable:
+                if event:
+                    self._told(attempt, event, code, detail="it still ran at its deadline")
+                self.cut(attempt)
+
     @staticmethod
     def _assert_promises(attempt: Attempt) -> None:
         """In the line before the effect, what the journal has decided is asserted once more."""
@@ -270,9 +289,8 @@ class Attempts:
             return False
         work.asking |= {(ordinal, what)}
         fence = work.open.actions[ordinal].fence
-        attempt = Attempt(
-            work, ordinal, fence, effector, self.call(work, ordinal, fence), self._clock.monotonic(), what
-        )
+        attempt = Attempt(work, ordinal, fence, effector, self.call(work, ordinal, fence), what=what)
+        attempt.started = self._clock.monotonic()
         self.running.add(attempt)
         attempt.task = asyncio.get_running_loop().create_task(self._ask(attempt, question))
         self._timed(effector).watch(attempt)
@@ -342,10 +360,12 @@ class Attempts:
 
     async def stop(self) -> None:
         """Cancel what runs and wait for it; what was not told stays started and is in doubt at the next open."""
-        tasks = [attempt.task for attempt in self.running if attempt.task is not None]
+        tasks = {attempt.task: attempt for attempt in self.running if attempt.task is not None}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, left = await asyncio.wait(tasks, timeout=STOP_S) if tasks else ((), ())
+        for task in left:  # it will not be stopped; nobody waits for it any longer
+            self.probe.note("call_left_running", effector=tasks[task].effector.name, within_s=STOP_S)
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
         for lane in self._lanes.values():
             lane.close()

@@ -224,6 +224,8 @@ class Executor:
         if plan is None:
             return
         effector = self.app.effectors[plan.actions[ordinal].effector]
+        if effector.ends_late_calls:
+            self.agenda.add(work.deadline_us, "cut", work.open.decision.id, ordinal)
         self.attempts.begin(work, ordinal, work.open.actions[ordinal].fence, effector)
 
     def _may_begin(self, work: Work, effector: str) -> bool:
@@ -259,7 +261,7 @@ class Executor:
             self.wake()
         self._news.append(news)
 
-    def _freed(self, work: Work, effector: str, seconds: float) -> None:
+    def _freed(self, work: Work, effector: str, seconds: float | None) -> None:
         lane = self.lanes[effector]
         note(lane, work, seconds, self.clock.wall_us())
         if lane.ready.size or self.window.on:

@@ -89,8 +89,11 @@ def _displaced(executor: Starting, work: Work, name: str) -> None:
     executor.touch(work)
 
 
-def note(lane: EffectorLane, work: Work, seconds: float, now_us: int) -> None:
-    """A call returned: its lane learns how long it took, and whether it was late and had waited for long."""
+def note(lane: EffectorLane, work: Work, seconds: float | None, now_us: int) -> None:
+    """A slot is free; of a call that ran in it the lane learns how long, and whether it was late after waiting."""
+    if seconds is None:
+        lane.give_back(work)
+        return
     late_us = now_us - work.deadline_us
     if late_us < 0:
         lane.note(work, seconds, now_us / 1e6)
