@@ -15,10 +15,10 @@ def test_a_slow_down_is_seen_in_a_few_answers_and_a_hang_before_any_time_out():
 
 
 def test_the_limit_follows_the_servers_and_one_seed_is_one_run():
-    windows, _, off = limits.tracked("lictor", 2, 40, 10, answers=5_000)
+    windows, _, off = limits.tracked("lictor", 3, 40, 10, answers=5_000)
     assert None not in windows
     assert off < 0.2
-    assert limits.tracked("lictor", 2, 40, 10, answers=5_000)[0] == windows
+    assert limits.tracked("lictor", 3, 40, 10, answers=5_000)[0] == windows
 
 
 def test_nothing_is_believed_that_the_world_has_not_confirmed():
