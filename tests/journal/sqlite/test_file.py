@@ -107,9 +107,10 @@ def test_sync_means_full(quick_path):
     asyncio.run(journal.close())
 
 
-def test_the_log_is_emptied_when_it_is_long_or_at_rest(quick_path):
+def test_the_log_is_emptied_when_it_is_long_or_at_rest(quick_path, monkeypatch):
     path = quick_path / "journal.db"
     wal = quick_path / "journal.db-wal"
+    monkeypatch.setattr(journal_file, "LOG_BYTES", 0)
     journal = opened(path, checkpoint_pages=(50, 200))
     for n in range(1, 2_001):
         write(journal, refuse(decision(n, b"x" * 500), "NO"))
@@ -121,6 +122,29 @@ def test_the_log_is_emptied_when_it_is_long_or_at_rest(quick_path):
     assert journal._file.wal_pages == 0
     asyncio.run(journal.close())
     assert not wal.exists()
+
+
+def test_the_log_has_its_length_from_the_start_and_is_as_private_as_the_file(quick_path):
+    path, wal = quick_path / "journal.db", quick_path / "journal.db-wal"
+    for n in range(1, 4):
+        journal = opened(path)
+        assert wal.stat().st_size == journal_file.LOG_BYTES
+        assert wal.stat().st_mode == path.stat().st_mode
+        write(journal, refuse(decision(n, b"x" * 500), "NO"))
+        assert wal.stat().st_size == journal_file.LOG_BYTES
+        asyncio.run(journal.close())
+        assert not wal.exists()
+        path.chmod(0o600)
+    assert read(path, "SELECT count(*) FROM decisions") == 3
+
+
+def test_a_start_that_was_cut_off_before_there_was_a_file_is_made_again(quick_path):
+    path, wal = quick_path / "journal.db", quick_path / "journal.db-wal"
+    wal.write_bytes(bytes(journal_file.LOG_BYTES))
+    journal = opened(path)
+    write(journal, limit(1))
+    asyncio.run(journal.close())
+    assert path.stat().st_size
 
 
 def test_what_fails_midway_ends_the_journal(quick_path):

@@ -7,6 +7,7 @@ the process ends.
 from __future__ import annotations
 
 import fcntl
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,11 @@ from .queries import QUERIES, migrations
 APPLICATION_ID = 0x4C494354
 _SYNCHRONOUS = {"sync": 2, "journal": 1}
 BUSY_MS = 5_000
+#: So long the write-ahead log is from the start, about what lies between two quiet checkpoints: a sync that has to
+#: record the growth of a file takes half as long again.
+LOG_BYTES = 1_000 * (4_096 + 24)
+#: What a write-ahead log that holds anything begins with.
+_LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 PAGE_CACHE_KIB = 65_536
 
 _OPEN = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -54,6 +60,7 @@ class JournalFile:
         self._take_lock()
         try:
             self._check_files()
+            self._grow_log()
             db = self._connect()
             self._configure(db)
             self._migrate(db)
@@ -110,8 +117,32 @@ class JournalFile:
     def _check_files(self) -> None:
         """A write-ahead log without its file would be thrown away by SQLite, and with it what was acknowledged."""
         wal = Path(f"{self.path}-wal")
-        if not self._size(self.path) and self._size(wal):
+        if not self._size(self.path) and self._size(wal) and self._begins(wal) in _LOG_MAGIC:
             raise JournalDamagedError(f"{self.path} is missing, but its write-ahead log is there")
+
+    def _grow_log(self) -> None:
+        """Make the log as long as it will be while there are quiet moments; SQLite passes over one without a header."""
+        wal = Path(f"{self.path}-wal")
+        if self._vfs is not None or (self._size(wal) and self._begins(wal) in _LOG_MAGIC):
+            return  # another file system, or what a crash has left
+        if not self._size(self.path):  # SQLite removes a log that is there before its file
+            db = self._connect()
+            db.pragma("journal_mode", "wal")
+            self._connections.remove(db)
+            db.close()
+        try:
+            descriptor = os.open(wal, os.O_WRONLY | os.O_CREAT, self.path.stat().st_mode & 0o777)
+        except OSError as error:
+            raise JournalError(f"{wal} cannot be written: {error}") from error
+        with os.fdopen(descriptor, "wb") as log:
+            log.write(bytes(LOG_BYTES))
+            log.flush()
+            os.fsync(log.fileno())
+
+    @staticmethod
+    def _begins(path: Path) -> bytes:
+        with path.open("rb") as file:
+            return file.read(4)
 
     @staticmethod
     def _size(path: Path) -> int:
