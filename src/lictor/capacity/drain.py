@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 #: Notes that are remembered for at least a half-life, however long they take.
 NOTES_MIN = 32
 #: Seconds of busy time, or a sum of notes, from which on the rate is known.
@@ -11,7 +13,7 @@ KNOWN_S = 0.25
 class DrainRate:
     """Work done a second over a sliding half-life, while there was work to drain."""
 
-    __slots__ = ("_at", "_busy", "_counts", "_done", "_notes", "_seconds", "half_life_s")
+    __slots__ = ("_at", "_done", "_notes", "_seconds", "half_life_s")
 
     def __init__(self, half_life_s: float = 2.0) -> None:
         self.half_life_s = half_life_s
@@ -19,20 +21,15 @@ class DrainRate:
         self._notes = 0.0
         self._seconds = 0.0
         self._at: float | None = None
-        #: Work was waiting when something was last done; and the time up to then counted.
-        self._busy = self._counts = False
 
-    def note(self, done: float, now: float, *, busy: bool) -> None:
+    def note(self, done: float, now: float, *, busy: bool, within_s: float = inf) -> None:
         """What was done since the last call: completions, or seconds of service.
 
-        `busy` when work was waiting, so that the rate is capacity and not demand. Only time between two such moments
-        counts: what was idle before the first of them says nothing of how fast work drains.
+        `busy` when work was waiting, so that the rate is capacity and not demand. `within_s` is how long the work took
+        that was done last: while all slots are taken no time between two ends is longer, and what is was idle.
         """
-        if now != self._at:
-            self._counts = self._busy and busy
-        self._busy = busy
-        if self._counts and self._at is not None:
-            elapsed = max(0.0, now - self._at)
+        if self._at is not None and busy:
+            elapsed = min(max(0.0, now - self._at), within_s)
             keep = 0.5 ** min(elapsed / self.half_life_s, 1.0 / NOTES_MIN)
             self._done = self._done * keep + done
             self._notes = self._notes * keep + 1.0

@@ -34,6 +34,8 @@ from .service import ServiceTime
 
 #: Seconds that a call is charged while no call is known; as good as none, so that nothing is shed for it.
 COST_UNKNOWN = 1e-6
+#: Calls that teach nothing, for each that does, while nobody waits.
+UNHEARD = 7
 #: Mean calls by which a tenant whose work was turned away may start before others.
 CREDIT = 4.0
 #: The share of its time left that work may always spend waiting: a call that does not end in the rest is a long one,
@@ -95,6 +97,7 @@ class Lane(Generic[W]):
         "_displaced",
         "_left",
         "_nested",
+        "_unheard",
         "_weights",
         "breaker",
         "drain",
@@ -123,6 +126,7 @@ class Lane(Generic[W]):
         self._left = 0
         self._know(nests)
         self._displaced: list[W] = []
+        self._unheard = 0
         self.pool = ExtraWorkPool(extra_work)
         self.breaker = Breaker()
         self.drain = DrainRate()
@@ -229,20 +233,35 @@ class Lane(Generic[W]):
     def note(self, work: W, seconds: float, now: float, *, late: bool = False, waited: float = 1.0) -> None:
         """A call returned and its slot is free; its tenant is charged for the time that it really took."""
         self.free += 1
-        ready, service = self.ready, self.service
+        ready = self.ready
         busy = ready.size > 0
-        queue = self._queue(work.depth)
+        if not busy and not ready.running and not work.depth:
+            self._note_idle(work, seconds)
+            return
+        service, queue = self.service, self._queue(work.depth)
         if busy or queue.running:
             like_s = queue.settle(work.urgency, work.tenant, seconds)
         else:  # nobody waits: what it used was nobody else's
             like_s = queue.learn(work.urgency, work.tenant, seconds)
         service.note(seconds, like_s)
         # Not "all slots taken": of calls that return between two turns only the first would count.
-        self.drain.note(seconds, now, busy=busy)
+        self.drain.note(seconds, now, busy=busy, within_s=seconds)
         if busy:
             service.ended(late=late and waited > WAITING_MIN)
         queue.cost = service.mean_s
         queue.credit = CREDIT * service.mean_s
+
+    def _note_idle(self, work: W, seconds: float) -> None:
+        """Nobody waits, so there is nothing to charge, and of many calls some teach enough."""
+        if self._unheard:
+            self._unheard -= 1
+            return
+        ready, service = self.ready, self.service
+        service.note(seconds, ready.learn(work.urgency, work.tenant, seconds))
+        ready.cost = service.mean_s
+        ready.credit = CREDIT * service.mean_s
+        if service.known:
+            self._unheard = UNHEARD
 
     def _queue(self, depth: int) -> FairQueue[W]:
         return self._nested.get(depth, self.ready) if depth else self.ready

@@ -71,6 +71,11 @@ class ServiceTime:
         if total >= self._look_at:
             self._look()
 
+    @property
+    def known(self) -> bool:
+        """Enough calls have been seen for a mean."""
+        return self._calls >= LEARNED_FROM
+
     def judged(self, *, shed: bool) -> None:
         """Work asked to be let in when it would have had to wait."""
         self.turned += (shed - self.turned) * JUDGED

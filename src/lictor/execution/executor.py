@@ -263,7 +263,12 @@ class Executor:
 
     def _freed(self, work: Work, effector: str, seconds: float | None) -> None:
         lane = self.lanes[effector]
-        note(lane, work, seconds, self.clock.wall_us())
+        if seconds is None:
+            lane.give_back(work)
+        elif lane.ready.size:
+            note(lane, work, seconds, self.clock.monotonic(), self.clock.wall_us())
+        else:  # nobody waits, so it makes no difference whether it was late
+            lane.note(work, seconds, self.clock.monotonic())
         if lane.ready.size or self.window.on:
             self.wake()
 

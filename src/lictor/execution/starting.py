@@ -89,16 +89,8 @@ def _displaced(executor: Starting, work: Work, name: str) -> None:
     executor.touch(work)
 
 
-def note(lane: EffectorLane, work: Work, seconds: float | None, now_us: int) -> None:
-    """A slot is free; of a call that ran in it the lane learns how long, and whether it was late after waiting."""
-    if seconds is None:
-        lane.give_back(work)
-        return
-    late_us = now_us - work.deadline_us
-    if late_us < 0:
-        lane.note(work, seconds, now_us / 1e6)
-        return
-    received_us = work.open.decision.received_us
-    waited_us = now_us - seconds * 1e6 - received_us
-    waited = waited_us / max(1, work.deadline_us - received_us)
-    lane.note(work, seconds, now_us / 1e6, late=True, waited=waited)
+def note(lane: EffectorLane, work: Work, seconds: float, now: float, now_us: int) -> None:
+    """A call returned while others wait: its lane learns how long it took, and whether it was late after waiting."""
+    received_us, deadline_us = work.open.decision.received_us, work.deadline_us
+    waited = (now_us - seconds * 1e6 - received_us) / max(1, deadline_us - received_us)
+    lane.note(work, seconds, now, late=now_us >= deadline_us, waited=waited)
