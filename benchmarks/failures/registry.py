@@ -11,6 +11,7 @@ PARTS = {
     "virtual_f2": "benchmarks.failures.virtual.f2",
     "virtual_f3": "benchmarks.failures.virtual.f3",
     "virtual_f5": "benchmarks.failures.virtual.f5",
+    "virtual_without": "benchmarks.failures.virtual.without",
     "control": "benchmarks.failures.control",
     "blindness": "benchmarks.failures.blindness",
     "tradeoffs": "benchmarks.failures.tradeoffs",

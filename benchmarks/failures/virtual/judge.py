@@ -15,9 +15,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
-from benchmarks.failures.virtual.workload import S_US, SLOTS, Stretch
-from benchmarks.failures.virtual.world import Job
+from benchmarks.failures.virtual.workload import D_US, S_US, SLOTS, Stretch
+from benchmarks.failures.virtual.world import NEVER, Job
 from benchmarks.speed.run import percentile
 from lictor.monitoring.quality import Portion, Quality, best_value, index
 
@@ -49,6 +50,8 @@ class Level:
     reject_p99: float
     #: Admitted, and never started: a share of what was offered.
     displaced: float
+    #: The longest queue, in what capacity does within a deadline.
+    queue: float
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class _Window:
     displaced: int = 0
     waits: list[float] = field(default_factory=list)
     rejects: list[float] = field(default_factory=list)
+    moves: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, value: float, end: str, cost: float, used_us: float, harm: float = 0.0) -> None:
         """More decisions that ended so."""
@@ -105,9 +109,9 @@ class Judge:
         home = self._at(job.at_us)
         if home is not None:
             self._arrived(home, job, end, patience_us)
-        facing = home or self._at(job.deadline_us - 1)
-        if keepable and facing is not None:
-            facing.facing.append(Portion(job.value, float(job.service_us), end))
+        if keepable:
+            for window in self._alive(job.at_us, job.deadline_us):
+                window.facing.append(Portion(job.value, float(job.service_us), end))
         if job.started_us is None:
             if keepable and home is not None:
                 home.add(job.value, end, S_US, 0.0)
@@ -129,6 +133,14 @@ class Judge:
         if end != "kept" and keepable and home is not None and not self._touches(job, home):
             home.add(job.value, end, S_US, 0.0, job.value if end == "stale" else 0.0)
 
+    def _alive(self, from_us: int, until_us: int) -> Iterator[_Window]:
+        """The windows that share some time with a span."""
+        place = max(0, bisect_right(self._from, from_us) - 1)
+        while place < len(self._windows) and self._from[place] < until_us:
+            if self._windows[place].stretch.until_us > from_us:
+                yield self._windows[place]
+            place += 1
+
     def _arrived(self, home: _Window, job: Job, end: str, patience_us: int) -> None:
         home.offered += 1
         home.stale += job.started_us is not None and job.started_us >= job.deadline_us
@@ -142,6 +154,10 @@ class Judge:
             home.rejects.append((job.shed_us - job.at_us) / S_US)
         elif job.started_us is None:
             home.displaced += 1
+        left_us = min(job.deadline_us, NEVER if job.shed_us is None else job.shed_us)
+        left_us = left_us if job.started_us is None else job.started_us
+        if left_us > job.at_us:
+            home.moves += [(job.at_us, 1), (left_us, -1)]
 
     @staticmethod
     def _ran(job: Job) -> tuple[int, int]:
@@ -156,13 +172,9 @@ class Judge:
     def _overlaps(self, job: Job) -> Iterator[tuple[_Window, float]]:
         """The windows in which it ran, and which share of it."""
         began_us, ended_us = self._ran(job)
-        place = max(0, bisect_right(self._from, began_us) - 1)
-        while place < len(self._windows) and self._from[place] < ended_us:
-            stretch = self._windows[place].stretch
-            inside_us = min(ended_us, stretch.until_us) - max(began_us, stretch.from_us)
-            if inside_us > 0:
-                yield self._windows[place], inside_us / (ended_us - began_us)
-            place += 1
+        for window in self._alive(began_us, ended_us):
+            inside_us = min(ended_us, window.stretch.until_us) - max(began_us, window.stretch.from_us)
+            yield window, inside_us / (ended_us - began_us)
 
     def _level(self, window: _Window) -> Level:
         stretch = window.stretch
@@ -187,4 +199,5 @@ class Judge:
             success_p99=percentile(window.waits, 0.99) if window.waits else 0.0,
             reject_p99=percentile(window.rejects, 0.99) if window.rejects else 0.0,
             displaced=window.displaced / window.offered if window.offered else 0.0,
+            queue=max(accumulate((step for _, step in sorted(window.moves)), initial=0)) / (self._slots * D_US / S_US),
         )

@@ -29,9 +29,8 @@ class Job:
         "end",
         "ended_us",
         "extra",
-        "inherited",
         "number",
-        "parent",
+        "owner",
         "priority",
         "service_us",
         "shed_us",
@@ -52,7 +51,8 @@ class Job:
         #: What a first call takes; the arms must not look.
         self.service_us = service_us
         self.priority = self.urgency = priority
-        self.tenant = tenant
+        #: The tenant that the arm is told of, and the one that it is judged by.
+        self.tenant = self.owner = tenant
         self.value = value
         self.depth = 0
         self.concluded = False
@@ -65,9 +65,7 @@ class Job:
         self.used_us = 0
         #: kept | late | stale | wasted | turned_away; None while it is open.
         self.end: str | None = None
-        self.parent: Job | None = None
         self.waits = False
-        self.inherited = False
 
 
 class Call:

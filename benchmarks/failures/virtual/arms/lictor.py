@@ -1,12 +1,13 @@
 """`lictor`: the engine's own policy code (`lictor.capacity`), driven in virtual time as its lane says.
 
-Without one mechanism it is the same arm with that policy object replaced by one that does nothing.
+`without.py` has the same arm with one policy object replaced by one that does nothing.
 """
 
 from __future__ import annotations
 
 from benchmarks.failures.virtual.arms.outcome import finished, shed
-from benchmarks.failures.virtual.world import NEVER, Call, Job, Server, World
+from benchmarks.failures.virtual.workload import S_US
+from benchmarks.failures.virtual.world import Call, Job, Server, World
 from lictor.capacity.feasibility import late
 from lictor.capacity.lane import Lane
 
@@ -26,6 +27,7 @@ class Lictor:
         elif self.lane.open(job.depth) and not self.lane.before(job):
             self._start(job)
         else:
+            job.waits = True
             self.lane.push(job)
             self.world.at(job.deadline_us, self._expired, job)
             self._fill()
@@ -68,31 +70,23 @@ class Lictor:
             self.lane.left()
 
 
-class WithoutFeasibility(Lictor):
-    """Everything is admitted."""
+class Watched(Lictor):
+    """Counts starts of work while eligible work of a higher effective class waited: what could still end in time."""
 
-    def infeasible(self, job: Job) -> bool:
-        return False
-
-
-class WithoutCut(Lictor):
-    """Calls run to their end."""
-
-    def cut_us(self, job: Job) -> int:
-        return NEVER
-
-
-class WithoutClasses(Lictor):
-    """All work is of one class."""
+    def __init__(self, world: World, server: Server, seed: int) -> None:
+        super().__init__(world, server, seed)
+        self.inversions = 0
+        self._waiting: dict[int, set[Job]] = {}
 
     def arrive(self, job: Job) -> None:
-        job.priority = job.urgency = 0
         super().arrive(job)
+        if not job.concluded:
+            self._waiting.setdefault(job.urgency, set()).add(job)
 
-
-class WithoutFairness(Lictor):
-    """All work is of one tenant."""
-
-    def arrive(self, job: Job) -> None:
-        job.tenant = ""
-        super().arrive(job)
+    def _start(self, job: Job) -> None:
+        now_us = self.world.now_us
+        effective = job.urgency - 1 if self.lane.ready.aged and job.waits else job.urgency
+        for priority, jobs in self._waiting.items():
+            jobs.difference_update([other for other in jobs if other.concluded or other is job])
+            self.inversions += priority < effective and any(other.deadline_us > now_us + S_US for other in jobs)
+        super()._start(job)
