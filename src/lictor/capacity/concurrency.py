@@ -160,7 +160,7 @@ class AdaptiveSlots:
             # What was measured is of another time, and what runs now is still of both.
             self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
         elif self.pace.state == "hanging":
-            if self._since is not None and now - self._hung_at > LASTS * (self.service_s or 0.0):
+            if now - self._hung_at > LASTS * (self.service_s or 0.0):
                 self._hung_at = now
                 self._cut(None, now)
         elif self._since is not None and self._answers >= PLAIN_MIN:

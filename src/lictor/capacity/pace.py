@@ -23,6 +23,8 @@ Event = Literal["slow", "hanging", "usual"]
 
 #: Answers before anything is said.
 KNOWN_MIN = 30
+#: And for each call that was in flight at once: the first answers to come are those of the fastest calls.
+FIRST = 4
 #: Answers over which the usual is learned.
 MEMORY = 10_000
 #: Deviations: an answer that is so much slower adds nothing; half of what ten times as slow is at a variation of 1.
@@ -65,6 +67,7 @@ class Pace:
         "_known",
         "_lately",
         "_mean",
+        "_needed",
         "_ratio",
         "_slow_for",
         "_sum",
@@ -77,7 +80,7 @@ class Pace:
     def __init__(self) -> None:
         #: Calls in flight, oldest first.
         self._flights: dict[Hashable, Flight] = {}
-        self._known = 0
+        self._known, self._needed = 0, KNOWN_MIN
         self._mean = 0.0
         self._variance = 0.0
         #: Running mean of the last few logarithms.
@@ -104,11 +107,17 @@ class Pace:
 
         The 95th percentile is at 1.645 deviations, the 99th at 2.326.
         """
-        return exp(self._mean + deviations * self._deviation()) if self._known >= KNOWN_MIN else None
+        return exp(self._mean + deviations * self._deviation()) if self._is_known() else None
 
     def began(self, call: Hashable, now: float) -> None:
         """A call has begun."""
-        self._flights[call] = Flight(now)
+        flights = self._flights
+        flights[call] = Flight(now)
+        if len(flights) * FIRST > self._needed:
+            self._needed = min(FIRST * len(flights), MEMORY // 2)
+
+    def _is_known(self) -> bool:
+        return self._known >= self._needed
 
     def returned(self, call: Hashable, now: float, *, answered: bool = True) -> Event | None:
         """A call is over; what to say of it. `answered` is False where it was cut off or gave no answer."""
@@ -118,7 +127,7 @@ class Pace:
         if answered:
             self.answered += 1
             self._came += 1
-        self._due_of_answers += self._due(flight, now) if self._known >= KNOWN_MIN else 0.0
+        self._due_of_answers += self._due(flight, now) if self._is_known() else 0.0
         if flight.began < self._valid_from:
             return None
         if self.state == "hanging":
@@ -129,7 +138,7 @@ class Pace:
         return self._heard(log(max(now - flight.began, 1e-9)), answered=answered)
 
     def _heard(self, sample: float, *, answered: bool) -> Event | None:
-        if self._known < KNOWN_MIN:
+        if not self._is_known():
             self._learn(sample, answered=answered)
             return None
         deviations = min((sample - self._mean) / self._deviation(), OUTLIER)
@@ -144,7 +153,7 @@ class Pace:
             self._fast = 0.0
             self._learn_anew()
         if self._sum < SLOW_AT / 2:
-            self._learn(sample, answered=answered)
+            self._learn(self._mean + deviations * self._deviation(), answered=answered)
         return None
 
     def _slow_still(self) -> Event | None:
@@ -165,7 +174,7 @@ class Pace:
         off = sample - self._mean
         self._mean += off / self._known
         self._variance += (off * (sample - self._mean) - self._variance) / self._known
-        self._lately = self._mean if self._known <= KNOWN_MIN else self._lately
+        self._lately = self._mean if self._known <= self._needed else self._lately
 
     def _learn_anew(self) -> None:
         """What was usual is past. The spread is kept to begin with; the rest is learned before anything is said."""
@@ -190,7 +199,7 @@ class Pace:
 
     def check(self, now: float) -> Event | None:
         """Look at the calls in flight; to be called about every `every_s` while there are any."""
-        if self._known < KNOWN_MIN or self.state == "hanging" or not self._flights:
+        if not self._is_known() or self.state == "hanging" or not self._flights:
             return None
         due = sum([self._due(flight, now) for flight in self._flights.values()])
         self._in_vain = 0.0 if self._came else self._in_vain + due
