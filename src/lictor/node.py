@@ -118,15 +118,18 @@ class Node(Submission, Insight):
             verbs.append(port.Declare(app.name, app.version, policy, now_us, manifest))
         limits = before.manifest["balances"] if before is not None else {}
         for (budget, scope), balance in state.balances.items():
-            declared = app.balances.get(budget)
-            if declared is not None and limits.get(budget) != manifest["balances"][budget]:
+            declared, limit = app.balances.get(budget), balance.limit
+            if declared is None:
+                continue
+            if limits.get(budget) != manifest["balances"][budget]:
                 try:
                     limit = declared.limit_for(scope)
                 except Exception as error:  # noqa: BLE001 - a limit may be user code; the one in force stays
                     self.pipeline.monitoring.note("limit_failed", budget=budget, scope=scope, error=told(error))
-                    continue
-                if limit != balance.limit:
-                    verbs.append(port.SetLimit(budget, scope, limit, now_us, f"app:{app.version}", declared.window_s))
+            window_us = round(declared.window_s * 1e6) if declared.window_s else None
+            if limit != balance.limit or window_us != balance.window_us:
+                by, window_s = f"app:{app.version}", declared.window_s or 0.0
+                verbs.append(port.SetLimit(budget, scope, limit, now_us, by, window_s))
         verbs += self.pipeline.execution.doubts(state, now_us)
         if verbs:
             await self.journal.write(verbs, now_us)

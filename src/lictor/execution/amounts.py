@@ -61,6 +61,9 @@ class TrueAmounts:
             self._limit(budget, scope, at_us)
         except Exception:  # noqa: BLE001 - a scope is user code, and the effect has happened
             scope = SCOPE_UNKNOWN
+            if self._state is not None and (budget, scope) not in self._state.balances:
+                # Nothing is allowed there, so that what is booked latches the scope and is seen.
+                self._limits[budget, scope] = SetLimit(budget, scope, 0, at_us, f"app:{self._app.version}")
         return budget, scope, amount
 
     def _scope_of(self, work: Work, budget: str) -> str:

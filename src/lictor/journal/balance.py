@@ -71,11 +71,17 @@ class Balance:
             self.latched = True
         return overrun
 
+    def set_window(self, window_us: int | None) -> None:
+        """Count in windows of another width from now on; they begin empty, and what is held is settled where it is."""
+        if window_us != self.window_us:
+            self.window_us = window_us
+            self.sums = {window: sums for window, sums in self.sums.items() if sums[1]}
+
     def _new_window(self, window: int | None) -> list[Amount]:
         """Sums for a window; those that ended before the one before it and hold nothing are forgotten (I17)."""
         if self.window_us is not None and window is not None:
             floor = window - self.window_us
-            for start in [w for w, (_, held) in self.sums.items() if w is not None and w < floor and not held]:
+            for start in [w for w, (_, held) in self.sums.items() if not held and (w is None or w < floor)]:
                 del self.sums[start]
         sums = self.sums[window] = [0, 0]
         return sums

@@ -144,6 +144,7 @@ class SetLimit(Verb, frozen=True):
     limit: Amount
     at_us: int
     by: str
+    #: The width of its windows from now on: 0 for none, None for what it was. A changed one begins empty.
     window_s: float | None = None
     #: Also lifts the latch that an overrun set.
     reset_latch: bool = False

@@ -117,6 +117,8 @@ class State:
         self.ended: list[Ended] = []
         #: Balances that changed since a store last took them.
         self.moved: set[tuple[str, str]] = set()
+        #: Of these, the ones whose windows have changed their width.
+        self.rewound: set[tuple[str, str]] = set()
         #: How each fact is folded, once `pass_time` has seen its time.
         self.folds: dict[type[port.Verb], Callable[[Any, int, int], None]] = {
             port.Admit: self._admit,
@@ -169,6 +171,20 @@ class State:
         """All open decisions, parked ones too; of a journal with many that is a lot."""
         parked = self.parking.all() if self.parking.count else ()
         return {found.decision.id: found for found in parked} | self.open
+
+    def in_force(self, fact: port.Verb) -> bool:
+        """Whether a fact still says what is so: what gates read, and what a person has set."""
+        match fact:
+            case port.Refer():
+                return self.references.get(fact.name) == fact.version
+            case port.SetLimit() if not fact.by.startswith("app:"):
+                balance = self.balances.get((fact.budget, fact.scope))
+                return balance is not None and balance.limit == fact.limit
+            case port.SetHalt(halt):
+                return self.halts.get(halt.scope) == halt
+            case port.Declare():
+                return self.declared == fact
+        return False
 
     def evolve(self, fact: port.Verb, seq: int, at_us: int) -> None:
         """Fold one accepted fact into the state.
@@ -315,9 +331,13 @@ class State:
 
     def _limit(self, fact: port.SetLimit, _seq: int, _at_us: int) -> None:
         balance = self.balances.get((fact.budget, fact.scope))
+        window_us = round(fact.window_s * 1e6) if fact.window_s else None
         if balance is None:
-            window_us = None if fact.window_s is None else round(fact.window_s * 1e6)
             balance = self.balances[fact.budget, fact.scope] = Balance(fact.limit, window_us)
+        elif fact.window_s is not None and window_us != balance.window_us:
+            balance.set_window(window_us)
+            self.moved.add((fact.budget, fact.scope))
+            self.rewound.add((fact.budget, fact.scope))
         balance.limit = fact.limit
         if fact.reset_latch:
             balance.latched = False

@@ -33,9 +33,12 @@ class Escrow:
     def limit(self, budget: str, scope: str, limit: Amount, window_s: float | None, *, reset_latch: bool) -> None:
         """A limit is in force from now on."""
         account = self.accounts.get((budget, scope))
+        window_us = round(window_s * 1e6) if window_s else None
         if account is None:
-            window_us = None if window_s is None else round(window_s * 1e6)
             account = self.accounts[budget, scope] = Account(limit, window_us)
+        elif window_s is not None and window_us != account.window_us:
+            account.window_us = window_us
+            account.settled = {window: used for window, used in account.settled.items() if account.reserved.get(window)}
         account.limit = limit
         if reset_latch:
             account.latched = False

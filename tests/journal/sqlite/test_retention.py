@@ -7,10 +7,11 @@ from tests.journal.sqlite.forging import run
 from tests.journal.workload import Workload
 
 from lictor.errors import JournalDamagedError
-from lictor.journal.port import Filter, Refer
+from lictor.journal.port import Filter, Refer, SetHalt
 from lictor.journal.sqlite import SqliteJournal, audit, writer
 from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
+from lictor.records import Halt
 from lictor.testing.journal_stand import T0_US, admit, close, decision, hold, limit, picture, refuse
 
 
@@ -33,14 +34,14 @@ def test_what_ended_is_archived_and_what_is_open_stays(quick_path):
         await journal.write([close(1, value="r")], T0_US + 10)
         await journal.write([close(4)], T0_US + 20)
         moved = await journal.retain(T0_US + 15, archive)
-        assert (moved.commits, moved.facts, moved.decisions) == (4, 6, 2)
+        assert (moved.commits, moved.facts, moved.decisions) == (3, 4, 2)
         assert [row.id for row in await journal.decisions(Filter())] == [4, 3]
         assert await journal.history(1) == []
         assert [row.event for row in await journal.history(3)] == ["admit"]
         assert [row.event for row in await journal.history(4)] == ["admit", "close"]
-        assert [row.decision async for row in journal.scan()] == [3, 4, 4]
+        assert [row.decision async for row in journal.scan()] == [None, None, 3, 4, 4]
         assert [row.decision for row in await journal.outcomes(None, 0, 9)] == [4]
-        assert await journal.reference("prices", "v1") is None
+        assert await journal.reference("prices", "v1") == b"1"
         before = picture(journal.state)
         await journal.write([refuse(decision(5), "NO")], T0_US + 30)
         journal.abandon()
@@ -56,6 +57,40 @@ def test_what_ended_is_archived_and_what_is_open_stays(quick_path):
     found = verify(path, [archive])
     assert (found.findings, found.judged, found.clean) == ((), True, True)
     assert found.decisions == 4
+
+
+def test_what_is_still_in_force_stays_until_it_is_replaced(quick_path):
+    path, archive = quick_path / "journal.db", quick_path / "archive.jsonl.gz"
+
+    async def main():
+        journal = journal_in(path)
+        await journal.open(T0_US)
+        for verb in (
+            limit(10),
+            Refer("prices", "v1", T0_US, b"1"),
+            SetHalt(Halt(scope="kind:payout", mode="halted", at_us=T0_US, by="olga")),
+        ):
+            await journal.write([verb], T0_US)
+        await journal.write([refuse(decision(1), "NO")], T0_US + 1)
+        await journal.retain(T0_US + 1, archive)
+        assert [row.event async for row in journal.scan()] == ["limit", "refer", "halt", "admit"]
+        for verb in (
+            limit(20),
+            Refer("prices", "v2", T0_US, b"2"),
+            SetHalt(Halt(scope="kind:payout", mode="none", at_us=T0_US, by="olga")),
+        ):
+            await journal.write([verb], T0_US + 2)
+        await journal.write([refuse(decision(2), "NO")], T0_US + 3)
+        await journal.retain(T0_US + 2, archive)
+        told = [row.verb async for row in journal.scan()]
+        assert [type(verb).__name__ for verb in told] == ["SetLimit", "Refer", "SetHalt", "Admit"]
+        assert told[0].limit == 20
+        assert await journal.reference("prices", "v1") is None
+        assert await journal.reference("prices", "v2") == b"2"
+        await journal.close()
+
+    asyncio.run(main())
+    assert verify(path, [archive]).clean
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -178,7 +178,7 @@ class SqliteJournal:
         What keys may still be asked for stays, so that a duplicate can be told its answer.
         """
         keys: StoredKeys = self.state.keys  # type: ignore[assignment]
-        run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us))
+        run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us), self.state.in_force)
         while not run.done:
             await self._lane.run(partial(run.step, self._is_open))
             await asyncio.sleep(0)

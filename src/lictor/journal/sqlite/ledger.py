@@ -28,7 +28,12 @@ class Ledger:
         """A limit in force from here on."""
         name = (budget, scope)
         self.limits[name] = limit
-        self.windows_us.setdefault(name, None if window_s is None else round(window_s * 1_000_000))
+        if name not in self.windows_us or window_s is not None:
+            width_us = round(window_s * 1_000_000) if window_s else None
+            if self.windows_us.setdefault(name, width_us) != width_us:
+                self.windows_us[name] = width_us
+                for hold in [hold for hold in self.settled if hold[:2] == name and not self.reserved.get(hold)]:
+                    del self.settled[hold]
         if reset:
             self.overran.discard(name)
 

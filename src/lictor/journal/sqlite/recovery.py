@@ -80,7 +80,7 @@ def recover(db: apsw.Connection) -> State:
     finally:
         if collects:
             gc.enable()
-    state.ended, state.moved = [], set()
+    state.ended, state.moved, state.rewound = [], set(), set()
     return state
 
 

@@ -1,7 +1,7 @@
 """Retention: moves history whose decisions ended long ago into an archive, and erases payloads; the chain holds.
 
 Each commit keeps its row, its leaves and its link; its facts and payloads go. A commit stays whole while any decision
-that it is about is open, or ended too lately.
+that it is about is open, or ended too lately, and while anything in it is still in force.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from lictor.journal import codec
+from lictor.journal import codec, port
 from lictor.journal.batch import touched
 
 from . import archive
@@ -35,8 +35,9 @@ class Retained(msgspec.Struct):
 class Retention:
     """One run; `step` until it is done."""
 
-    def __init__(self, db: apsw.Connection, path: Path, before_us: int) -> None:
+    def __init__(self, db: apsw.Connection, path: Path, before_us: int, in_force: Callable[[port.Verb], bool]) -> None:
         self._db = db
+        self._in_force = in_force
         self._path = path
         self._before_us = before_us
         self._from_seq = 1
@@ -75,7 +76,13 @@ class Retention:
         """All decisions that a commit is about have ended, and long enough ago."""
         ids = {id_ for _, id_, _ in ends(ended)}
         for event, decision, body in facts(commit.facts):
-            ids.update((decision,) if decision is not None else touched(codec.decode(event, body, b"")))
+            if decision is not None:
+                ids.add(decision)
+                continue
+            fact = codec.decode(event, body, b"")
+            if self._in_force(fact):
+                return False
+            ids.update(touched(fact))
         if any(is_open(id_) for id_ in ids):
             return False
         for id_ in ids:

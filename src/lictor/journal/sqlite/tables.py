@@ -187,7 +187,9 @@ class Tables:
                 self._note("I3", f"{budget}/{scope} has settled and reserved {found}, history says {true}")
         newest = {hold[:2]: hold[2] for hold in sorted(stored, key=lambda hold: hold[2] or 0)}
         for hold in ledger.settled.keys() | ledger.reserved.keys():
-            gone = hold[2] is not None and hold[2] < (newest.get(hold[:2]) or 0) and not ledger.reserved.get(hold)
+            over = hold[2] is None or hold[2] < (newest.get(hold[:2]) or 0)
+            windowed = ledger.windows_us.get(hold[:2]) is not None
+            gone = windowed and over and not ledger.reserved.get(hold)
             nothing = not ledger.settled.get(hold) and not ledger.reserved.get(hold)
             if hold not in stored and not gone and not nothing:
                 self._note("I3", f"{hold[0]}/{hold[1]} has no balance, history says it was used")

@@ -206,10 +206,11 @@ class Writer:
 
     def _balances(self, many: Many) -> None:
         moved, self._state.moved = self._state.moved, set()
+        rewound, self._state.rewound = self._state.rewound, set()
         clear, rows = many["clear_balance"], many["put_balance"] = [], []
         for budget, scope in moved:
             balance = self._state.balances[budget, scope]
-            if balance.window_us is not None:  # its older windows may be gone
+            if balance.window_us is not None or (budget, scope) in rewound:  # its older windows may be gone
                 clear.append((budget, scope))
             for window, (settled, reserved) in balance.sums.items():
                 start = -1 if window is None else window

@@ -124,6 +124,26 @@ async def old_windows_are_forgotten(stand: Stand) -> None:
     assert windows == [first, first + 4 * width_us, first + 5 * width_us]
 
 
+async def a_changed_window_begins_empty(stand: Stand) -> None:
+    """From then on; what is held stays in the window that it was reserved in, and is settled there."""
+    first, second = T0_US - T0_US % 60_000_000, T0_US - T0_US % 3_600_000_000
+    await stand.write(limit(100, window_s=60.0), admit(decision(1), cash(70, window_us=first), fence=stand.fence()))
+    await stand.write(admit(decision(2), cash(20, window_us=first), fence=stand.fence()), close(2))
+    await stand.write(limit(50, window_s=3_600.0))
+    assert stand.state.balances["cash", "acme"].window_us == 3_600_000_000
+    assert stand.room(window_us=second) == 50
+    assert refused(await stand.one(admit(decision(3), cash(51, window_us=second)))) == "BUDGET_EXCEEDED"
+    await stand.write(admit(decision(4), cash(50, window_us=second), fence=stand.fence()), close(1), close(4))
+    assert stand.room(window_us=second) == 0
+    await stand.write(limit(50))
+    assert stand.state.balances["cash", "acme"].window_us == 3_600_000_000
+    await stand.write(limit(30, window_s=0.0), admit(decision(5), cash(30), fence=stand.fence()))
+    found: int | None = stand.state.balances["cash", "acme"].window_us
+    assert found is None
+    assert (await stand.one(close(5))).ok
+    assert stand.room() == 0
+
+
 async def amounts_may_be_decimal(stand: Stand) -> None:
     """Exact, whatever the store."""
     await stand.one(limit(Decimal("0.30")))
@@ -217,6 +237,7 @@ CASES = (
     an_overrun_latches,
     each_window_has_sums_of_its_own,
     old_windows_are_forgotten,
+    a_changed_window_begins_empty,
     amounts_may_be_decimal,
     children_draw_from_their_parent,
     a_childs_end_leaves_its_parents_draw,
