@@ -220,7 +220,7 @@ def drained_s(headroom: float, seed: int) -> float:
 
     async def main(rig: Rig) -> float:
         async def serve(_call: Any) -> str:
-            now = rig.clock.monotonic()
+            now = rig.clock.monotonic() - began
             await rig.clock.sleep(shape.service_s + (up - now if down <= now < up else 0.0))
             return "done"
 

@@ -91,7 +91,7 @@ def python_of(guide: Path) -> Iterator[str]:
     yield from (code for language, code in BLOCK.findall(guide.read_text()) if language == "python")
 
 
-@pytest.mark.parametrize("name", ["cli.md", "rehearse.md"])
+@pytest.mark.parametrize("name", ["cli.md", "rehearse.md", "tradeoffs.md"])
 def test_a_guide_prints_what_it_says(name: str, shell: Shell, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     guide = GUIDES / name
@@ -113,5 +113,16 @@ def test_a_guide_prints_what_it_says(name: str, shell: Shell, monkeypatch) -> No
 
 def test_the_python_of_the_rehearse_guide_runs(tmp_path: Path) -> None:
     (code,) = python_of(GUIDES / "rehearse.md")
+    whole = next(python_of(GUIDES / "cli.md")) + code
+    subprocess.run([sys.executable, "-c", whole], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_the_python_of_the_quality_guide_runs(tmp_path: Path) -> None:
+    (code,) = python_of(GUIDES / "quality.md")
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_the_python_of_the_trade_offs_guide_runs(tmp_path: Path) -> None:
+    (code,) = python_of(GUIDES / "tradeoffs.md")
     whole = next(python_of(GUIDES / "cli.md")) + code
     subprocess.run([sys.executable, "-c", whole], cwd=tmp_path, check=True, capture_output=True)
