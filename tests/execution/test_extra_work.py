@@ -37,6 +37,35 @@ def test_the_cap_is_shared_with_children():
     simulate(main)
 
 
+def test_a_root_that_closes_first_leaves_its_children_what_it_has_not_spent():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world, extra_work=100.0, retry_base_s=1, retry_max_s=1))
+        children = []
+
+        async def fails_later(call):
+            await rig.clock.sleep(2)  # the root has closed by then
+            raise EffectFailed("later", retry=True)
+
+        async def with_children(call):
+            if call.attempt <= EXTRA_PER_ROOT_MAX:
+                raise EffectFailed("again", retry=True)  # all of the root's extra attempts
+            for name in ("one", "two"):
+                children.append(await node.submit(Payout(name), parent=call.decision))
+
+        rig.world.says("a", *[with_children] * (EXTRA_PER_ROOT_MAX + 1))
+        rig.world.says("one", fails_later)
+        rig.world.says("two", 5)
+        root = await rig.submit(Payout("a"))
+        assert (await rig.on(root.outcome())).result == "succeeded"
+        outcomes = [await rig.on(child.outcome()) for child in children]
+        extra = node.pipeline.execution.resolution.extra
+        assert [outcome.code for outcome in outcomes].count("RETRY_BUDGET") == 1
+        assert sum(outcome.attempts for outcome in outcomes) == 2
+        assert extra.roots == extra.spent == {}
+
+    simulate(main)
+
+
 def test_when_everything_fails_extra_attempts_are_a_share_of_first_ones():
     async def main(rig):
         await rig.start(payouts(rig.world, extra_work=0.1, slots=4))

@@ -156,6 +156,8 @@ class Executor:
         if self.window.on and self.window.parked(found):
             return
         work = self.work[found.decision.id] = Work(found)
+        if work.depth:
+            self.resolution.extra.adopt(work)
         at_head = found.decision.order_key is None or self.order.enter(work)
         if started:
             self._begin(work, 0)

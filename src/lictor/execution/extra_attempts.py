@@ -25,8 +25,22 @@ class ExtraAttempts:
         self.spent: dict[int, int] = {}
         #: Decisions whose calls have submitted others that have been attempted.
         self.nesting: set[int] = set()
+        #: Child -> root, and how many children of a root are open: a root that closes first leaves them its share.
+        self.roots: dict[int, int] = {}
+        self._children: dict[int, int] = {}
         #: Pools of trees, by the effector of their roots.
         self._trees: dict[str, ExtraWorkPool] = {}
+
+    def adopt(self, work: Work) -> None:
+        """A child is open."""
+        parent = work.open.decision.parent
+        if parent is not None and work.open.decision.id not in self.roots:
+            root = self.roots[work.open.decision.id] = self.roots.get(parent, parent)
+            self._children[root] = self._children.get(root, 0) + 1
+
+    def _root(self, work: Work) -> int:
+        decision = work.open.decision.id
+        return self.roots.get(decision, decision) if self.roots else decision
 
     def nested(self, work: Work) -> None:
         """A first attempt of a child has come back.
@@ -44,12 +58,11 @@ class ExtraAttempts:
     def refused(self, work: Work, effector: Effector[..., Any]) -> str | None:
         """Why there is no extra attempt; None when there is, and it is paid for."""
         lane = self._executor.lanes[effector.name]
-        top = self._top(work)
-        root = top.open.decision.id
+        root = self._root(work)
         spent = self.spent.get(root, 0)
         if lane.breaker.open or spent >= EXTRA_PER_ROOT_MAX:
             return Code.RETRY_BUDGET
-        tree = self._tree(top) if work.depth or work.open.decision.id in self.nesting else None
+        tree = self._tree(self._top(work)) if work.depth or work.open.decision.id in self.nesting else None
         if (tree is not None and tree.tokens < 1.0) or not lane.pool.withdraw():
             return Code.RETRY_BUDGET
         if tree is not None:
@@ -59,15 +72,24 @@ class ExtraAttempts:
 
     def recovered(self, work: Work) -> None:
         """Extra attempts of an earlier incarnation stay spent, so that crashes do not multiply them (I17)."""
+        self.adopt(work)
         extra = sum(max(0, action.attempts - 1) for action in work.open.actions)
         if extra:
-            root = self._top(work).open.decision.id
+            root = self._root(work)
             self.spent[root] = self.spent.get(root, 0) + extra
 
     def forget(self, decision: int) -> None:
-        """A decision is closed."""
-        self.spent.pop(decision, None)
+        """A decision is closed. What its tree has spent is known as long as any of it is open."""
         self.nesting.discard(decision)
+        root = self.roots.pop(decision, None)
+        if root is not None:
+            left = self._children.pop(root) - 1
+            if left:
+                self._children[root] = left
+            elif root not in self._executor.work:
+                self.spent.pop(root, None)
+        elif decision not in self._children:
+            self.spent.pop(decision, None)
 
     def _tree(self, root: Work) -> ExtraWorkPool:
         plan = root.open.plan
