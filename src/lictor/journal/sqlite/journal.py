@@ -181,6 +181,7 @@ class SqliteJournal:
         run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us), self.state.in_force)
         while not run.done:
             await self._lane.run(partial(run.step, self._is_open))
+            self._reader.forget()
             await asyncio.sleep(0)
         return run.moved
 
@@ -189,7 +190,9 @@ class SqliteJournal:
 
     async def erase(self, decision: int) -> int:
         """Erase what a closed decision was about, for good; the number of facts that lost their payload."""
-        return await self._lane.run(partial(erase, self._db, decision))
+        erased = await self._lane.run(partial(erase, self._db, decision))
+        self._reader.forget()
+        return erased
 
     def _original(self, answer: port.Answer) -> None:
         """The verdict and outcome in force of a decision that is closed."""

@@ -24,6 +24,9 @@ KEY_BYTES = 56
 pack = msgspec.msgpack.Encoder(decimal_format="string").encode
 _facts = msgspec.msgpack.Decoder(list[PackedFact]).decode
 _payloads = msgspec.msgpack.Decoder(list[list[bytes] | None]).decode
+_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_fact = msgspec.msgpack.Decoder(PackedFact).decode
+_payload = msgspec.msgpack.Decoder(list[bytes] | None).decode
 _ends = msgspec.msgpack.Decoder(list[PackedEnd]).decode
 
 
@@ -69,12 +72,29 @@ def bound_keys(packed: bytes) -> Iterator[tuple[bytes, int, bytes]]:
         yield entry[:16], int.from_bytes(entry[16:24]), entry[24:]
 
 
-def history_row(commit: Commit, ordinal: int) -> port.HistoryRow | None:
-    """One fact of a commit; None where it is archived."""
-    packed = facts(commit.facts)
-    if not packed:
-        return None
-    return unpack(commit, ordinal, packed, payloads(commit.payloads, commit.size))
+class Opened:
+    """A commit whose facts are told apart and not yet read: for whoever wants one of many."""
+
+    __slots__ = ("_facts", "_payloads", "commit")
+
+    def __init__(self, commit: Commit) -> None:
+        try:
+            self._facts = _raw(commit.facts) if commit.facts is not None else []
+            self._payloads = _raw(commit.payloads) if commit.payloads is not None else []
+        except msgspec.DecodeError as error:
+            raise JournalDamagedError(f"a commit cannot be read: {error}") from error
+        self.commit = commit._replace(facts=None, payloads=None)
+
+    def row(self, ordinal: int) -> port.HistoryRow | None:
+        """One fact; None where it is archived."""
+        if not self._facts:
+            return None
+        try:
+            event, decision, body = _fact(self._facts[ordinal])
+            payload = _payload(self._payloads[ordinal]) if self._payloads else None
+        except msgspec.DecodeError as error:
+            raise JournalDamagedError(f"a commit cannot be read: {error}") from error
+        return _row(self.commit, ordinal, event, decision, body, payload)
 
 
 def history_rows(commit: Commit) -> Iterator[port.HistoryRow]:
@@ -93,7 +113,12 @@ def unpack(
 ) -> port.HistoryRow:
     """One fact of a commit whose columns are already taken apart."""
     event, decision, body = packed[ordinal]
-    payload = kept[ordinal]
+    return _row(commit, ordinal, event, decision, body, kept[ordinal])
+
+
+def _row(
+    commit: Commit, ordinal: int, event: str, decision: int | None, body: bytes, payload: list[bytes] | None
+) -> port.HistoryRow:
     content = payload[1] if payload is not None and len(payload) > 1 else b""
     verb = codec.decode(event, body, content)
     return port.HistoryRow(commit.first_seq + ordinal, commit.id, commit.at_us, decision, event, verb)

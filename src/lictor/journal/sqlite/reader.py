@@ -10,9 +10,11 @@ from lictor.journal import port
 from lictor.journal.batch import outcome_by
 from lictor.records import Outcome
 
-from .packing import Commit, ends, facts, history_row, history_rows, payloads, unpack
+from .packing import Commit, Opened, ends, facts, history_rows, payloads, unpack
 from .queries import QUERIES
 
+#: Commits that are kept open.
+OPENED_MAX = 8
 _ID_MAX = (1 << 63) - 1
 
 
@@ -21,14 +23,28 @@ class Reader:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
+        self._opened: list[Opened] = []
+
+    def forget(self) -> None:
+        """What was read lately may have been changed."""
+        self._opened = []
 
     def fact(self, seq: int) -> port.HistoryRow | None:
         """The fact at a position; None where there is none, or it is archived."""
+        opened = self._opened_at(seq)
+        return opened.row(seq - opened.commit.first_seq) if opened is not None else None
+
+    def _opened_at(self, seq: int) -> Opened | None:
+        """The commit that holds a position; who asks of a decision mostly asks of others of its commit too."""
+        for known in self._opened:
+            if 0 <= seq - known.commit.first_seq < known.commit.size:
+                return known
         row = self._db.execute(QUERIES["commit_at"], (seq,)).fetchone()
-        if row is None:
+        if row is None or seq >= row[0] + row[3]:
             return None
-        commit = Commit(*row)
-        return history_row(commit, seq - commit.first_seq) if seq < commit.first_seq + commit.size else None
+        opened = Opened(Commit(*row))
+        self._opened = [opened, *self._opened[: OPENED_MAX - 1]]
+        return opened
 
     def span(self, decision: int) -> tuple[int, int] | None:
         """First and last position of a closed decision."""
