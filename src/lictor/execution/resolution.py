@@ -76,7 +76,8 @@ class Resolution:
         self.extra = ExtraAttempts(executor)
         for name, effector in executor.app.effectors.items():
             if effector.watched:
-                executor.attempts.watching[name] = Watch(effector, executor, self.extra, executor.attempts.probe)
+                watch = Watch(effector, executor, self.extra, executor.attempts.probe)
+                executor.attempts.watching[name] = executor.lanes[name].watch = watch
 
     # -- news -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +129,11 @@ class Resolution:
             for early in self.hearing.early(news.value):
                 self.hearing.changed(early, changed=self.report(work, ordinal, early.report, at_us))
         elif event == "fail" or (event == "retry" and news.late):
-            act(work, ordinal, _FAIL, code=news.code, detail=news.detail, settled=settled)
+            if ordinal not in work.unsettled or work.open.actions[ordinal].attempts == 1:
+                work.unsettled -= {ordinal}
+                act(work, ordinal, _FAIL, code=news.code, detail=news.detail, settled=settled)
+            elif work.state(ordinal) != _IN_DOUBT:  # this attempt has not done it; who knows of those before
+                self._doubt(work, ordinal, news, at_us)
         elif event == "give_back":
             act(work, ordinal, _GIVE_BACK)
             self._executor.tokens.give_back(work.takes)
@@ -160,10 +165,12 @@ class Resolution:
             refusal = self.extra.refused(work, effector)
         if refusal is None:
             known = () if news.event == "unknown" else settled  # the next attempt at the same effect tells its amounts
+            if news.event == "unknown" and effector.asks is not None:
+                work.unsettled |= {ordinal}
             self._executor.act(
                 work, ordinal, _BACK_OFF, code=news.code, detail=news.detail, next_us=next_us, settled=known
             )
-        elif news.event == "unknown" and effector.asks is not None:
+        elif effector.asks is not None and (news.event == "unknown" or ordinal in work.unsettled):
             self._doubt(work, ordinal, news, at_us)
         else:
             self._executor.act(work, ordinal, _FAIL, code=refusal, detail=news.detail, settled=settled)
@@ -279,6 +286,7 @@ class Resolution:
                 code = work.open.actions[ordinal].code
                 refusal = Code.UNVERIFIED if code == Code.UNVERIFIED else Code.RETRY_BUDGET
         work.cut_off -= {ordinal}
+        work.unsettled -= {ordinal}
         next_us = at_us if event == _ABSENT else None
         detail = f"said by {by}" if by else None
         self._executor.act(work, ordinal, event, report=report.id, code=refusal, next_us=next_us, detail=detail)
@@ -376,7 +384,7 @@ class Resolution:
     def forget(self, work: Work) -> None:
         """A decision is closed."""
         extra = self.extra
-        if extra.spent or extra.nesting:
+        if extra.spent or extra.nesting or extra.roots:
             extra.forget(work.open.decision.id)
         if not self.refs:
             return

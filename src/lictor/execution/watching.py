@@ -35,6 +35,16 @@ class Watch:
         #: When the timer that looks at what is in flight is due.
         self._due: float | None = None
 
+    @property
+    def pace(self) -> Event | None:
+        """Usual, slow or hanging; None where that is not watched."""
+        return self.slots.pace.state if self.slots is not None else None
+
+    @property
+    def hedges(self) -> int:
+        """Second calls that were made."""
+        return self.hedging.calls if self.hedging is not None else 0
+
     def began(self, attempt: Attempt) -> None:
         """A call begins."""
         if self.hedging is not None:

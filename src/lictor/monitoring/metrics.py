@@ -21,6 +21,8 @@ from .vitals import Vitals
 #: Series of one gauge, at most: scopes of balances, subjects of adjustments and scores (I17).
 SERIES_MAX = 1_000
 
+PACES = {"usual": 0, "slow": 1, "hanging": 2}
+
 
 class Metrics(Collector):
     """What one node shows to Prometheus."""
@@ -111,13 +113,24 @@ class Metrics(Collector):
     def _effectors(self) -> Iterator[Metric]:
         lanes = self._vitals.execution.lanes
         label = ("effector",)
-        yield gauges("lictor_slots", "Slots", label, {n: x.effector.slots for n, x in lanes.items()})
-        yield gauges("lictor_slots_free", "Free slots", label, {n: x.free for n, x in lanes.items()})
+        yield gauges("lictor_slots", "Slots", label, {n: x.slots for n, x in lanes.items()})
+        yield gauges("lictor_slots_free", "Free slots", label, {n: max(0, x.free) for n, x in lanes.items()})
         yield gauges("lictor_ready", "Ready work in queue", label, {n: x.ready.size for n, x in lanes.items()})
         yield gauges(
             "lictor_extra_work_tokens", "Extra attempts left", label, {n: x.pool.tokens for n, x in lanes.items()}
         )
         yield gauges("lictor_breaker_open", "1: no retries", label, {n: x.breaker.open for n, x in lanes.items()})
+        held = {n: x.held_until_us > 0 for n, x in lanes.items()}
+        yield gauges("lictor_effector_held", "1: the world is busy, nothing starts", label, held)
+        watched = {n: x.watch for n, x in lanes.items() if x.watch is not None}
+        paces = {n: w.pace for n, w in watched.items() if w.pace is not None}
+        yield gauges(
+            "lictor_effector_pace", "0 usual, 1 slow, 2 hanging", label, {n: PACES[p] for n, p in paces.items()}
+        )
+        hedges = CounterMetricFamily("lictor_hedges", "Second calls of an attempt", labels=label)
+        for name, watch in watched.items():
+            hedges.add_metric([name], watch.hedges)
+        yield hedges
 
     def _governed(self) -> Iterator[Metric]:
         v, state = self._vitals, self._vitals.journal.state

@@ -23,6 +23,10 @@ class Lane(Protocol):
     pool: Any
     breaker: Any
     free: int
+    slots: int
+    held_until_us: int
+    #: What watches its calls one by one, if anything does.
+    watch: Any
 
 
 class Executing(Protocol):
