@@ -205,8 +205,9 @@ def idle(headroom: float, seconds: float, seed: int) -> float:
 
     async def main(rig: Rig) -> float:
         await rig.start(declared(shape, rig.world), headroom=headroom)
-        at = await offer(rig, shape, 3 * shape.per_s, seconds)
-        first, last = at[0] + 2 * shape.expires_in_s, at[-1]
+        filling_s = shape.expires_in_s * (1.0 + 1.0 / headroom)  # the first deadline's worth drains like an outage's
+        at = await offer(rig, shape, 3 * shape.per_s, filling_s + seconds)
+        first, last = at[0] + filling_s, at[-1]
         began = sum(first <= arrival.at_s < last for arrival in rig.world.arrivals)
         return 1.0 - began / (shape.per_s * (last - first))
 

@@ -116,6 +116,6 @@ def test_a_pause_before_work_comes_again_is_not_taken_for_slowness() -> None:
     for _ in range(20):
         for number in range(50):
             now += 0.1
-            drain.note(1, now, busy=number < 49)
+            drain.note(1, now, busy=number < 49, within_s=0.1)
         now += 60.0
     assert drain.per_s() == pytest.approx(10.0, rel=0.01)

@@ -1,9 +1,9 @@
 """Capacity that is kept free: work is admitted as if a node were slower than it is. Pure; time is passed in.
 
-A phantom queue (Alizadeh et al., HULL, NSDI 2012) holds what was admitted and drains at `1 - headroom` of the measured
-rate. What would not get through it before its deadline is shed, also while slots are free. So admitted work is at most
-that share of capacity over any stretch longer than a deadline. Of what an outage leaves at most D (1 - h) C is still
-wanted and drains at h C: in D (1 - h) / h. The price is the share itself: it is idle.
+A phantom queue (Alizadeh et al., HULL, NSDI 2012) holds what was admitted and drains as if only `1 - headroom` of the
+slots were there. What would not get through it before its deadline is shed, also while slots are free. So admitted work
+is at most that share of capacity over any stretch that is much longer than a deadline. Of what an outage leaves at most
+D (1 - h) C is still wanted and drains at h C: in D (1 - h) / h. The price is the share itself: it is idle.
 """
 
 from __future__ import annotations
@@ -49,5 +49,5 @@ class Headroom:
         return max(0.0, seconds - (now_us - at_us) / 1e6 * self._per_s(self._lanes[name]))
 
     def _per_s(self, lane: Lane[Any]) -> float:
-        """Seconds of service that it may do in a second."""
-        return self.share * (lane.drain.per_s() or lane.slots)
+        """Seconds of service that it may do in a second; not as measured, which what is kept free would lower."""
+        return self.share * lane.slots
