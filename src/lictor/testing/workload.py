@@ -17,6 +17,7 @@ from lictor.app import App
 from lictor.declarations.effectors import Call, Draft, PlanDraft, all_of, all_or_compensate, quorum
 from lictor.declarations.feedback import Change, Learned
 from lictor.declarations.gates import Answer, Snapshot, allow, amend, defer, deny, hold
+from lictor.declarations.hedge import Hedge
 from lictor.records import Priority
 from lictor.testing.streams import Streams
 from lictor.testing.world import Party, World
@@ -106,13 +107,16 @@ class Features:
     """What this seed has."""
 
     on: frozenset[str]
+    #: Drawn apart, so that no other draw of a seed moved when it came.
+    hedged: bool = False
 
     @classmethod
     def drawn(cls, streams: Streams) -> Features:
         """Each with a chance that is itself drawn, so that some seeds have almost all and some almost none."""
         random = streams.of("workload")
         chance = random.choice((0.15, 0.35, 0.35, 0.6, 0.85))
-        return cls(frozenset(name for name in FEATURES if random.random() < chance))
+        on = frozenset(name for name in FEATURES if random.random() < chance)
+        return cls(on, streams.of("hedges").random() < HEDGED)
 
     def __contains__(self, name: str) -> bool:
         return name in self.on
@@ -123,7 +127,7 @@ def build(world: World, features: Features, incarnation: int) -> App:
     app = App("swarm", version=str(incarnation) if "policy changes" in features else "1")
     _kinds(app, features)
     _gates(app, world, features, incarnation)
-    _effectors(app, world)
+    _effectors(app, world, features)
     _plans(app)
     if "lessons" in features:
         _lessons(app)
@@ -203,7 +207,7 @@ def _budgets(app: App, features: Features) -> None:
             return allow(calls.take())
 
 
-def _effectors(app: App, world: World) -> None:
+def _effectors(app: App, world: World, features: Features) -> None:
     cash = app.balances["cash"]
 
     def asking(effector: Any, behind: Party, *, undo: bool = False, stop: bool = False) -> None:
@@ -229,7 +233,11 @@ def _effectors(app: App, world: World) -> None:
     async def wire(call: Call, account: str, amount: int) -> Any:
         return await correspondent.act(call, account, amount, amount=amount)
 
-    @app.effector(idempotent=True, timeout_s=1.0, slots=2, extra_work=0.5, poll_after_s=2.0, retry_base_s=0.2)
+    hedge = Hedge(after=0.15) if features.hedged else None
+
+    @app.effector(
+        idempotent=True, timeout_s=1.0, slots=2, extra_work=0.5, poll_after_s=2.0, retry_base_s=0.2, hedge=hedge
+    )
     async def ship(call: Call, account: str, amount: int) -> Any:
         return await shop.act(call, account, amount)
 
@@ -311,6 +319,8 @@ def _lessons(app: App) -> None:
         return {"count": count}, [Change(size, max(100, min(500, wanted)), "it went well" if good else "it did not")]
 
 
+#: How many seeds hedge.
+HEDGED = 0.4
 #: Younger decisions may be deferred.
 YOUNG_US = 2_000_000
 #: The class that a source may claim, where classes are drawn.
