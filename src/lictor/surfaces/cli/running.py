@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from lictor.errors import LictorError, MalformedError, NotFoundError
 from lictor.runtime.ids import id_text
@@ -29,14 +30,20 @@ def run(
     durability: Annotated[
         Literal["sync", "journal"], Parameter(help="What an acknowledgement survives: power loss, or a crash.")
     ] = "sync",
+    assurance: Annotated[
+        Literal["fast", "checked", "verified"], Parameter(help="How often it is asked whether effects are right.")
+    ] = "checked",
+    headroom: Annotated[float, Parameter(help="Share of capacity kept free.", validator=Number(gte=0, lt=1))] = 0.0,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> int:
     """Run a node: recover what is open, take decisions on the control socket, drain on Ctrl-C or SIGTERM."""
+    from lictor.config import Settings
     from lictor.surfaces.loading import load
 
     from .serving import serve
 
-    return serve(load(app), where.journal, durability=durability, as_json=where.json)
+    settings = Settings(durability=durability, assurance=assurance, headroom=headroom)
+    return serve(load(app), where.journal, settings, as_json=where.json)
 
 
 def submit(  # noqa: PLR0913 - each is a field of the signal

@@ -19,14 +19,14 @@ from .output import Exit, console, lines
 LOOK_S = 0.2
 
 
-def serve(app: App, journal: Path, *, durability: str, as_json: bool) -> int:
+def serve(app: App, journal: Path, settings: Settings, *, as_json: bool) -> int:
     """Run a node until it is told to stop; 0 when it stopped as told."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(app, journal, durability, as_json=as_json))
+        return runner.run(_serve(app, journal, settings, as_json=as_json))
 
 
-async def _serve(app: App, journal: Path, durability: str, *, as_json: bool) -> int:
-    node = Node(app, str(journal), settings=Settings(durability=durability))
+async def _serve(app: App, journal: Path, settings: Settings, *, as_json: bool) -> int:
+    node = Node(app, str(journal), settings=settings)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
