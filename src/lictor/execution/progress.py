@@ -18,6 +18,7 @@ from .work import Work
 
 #: Members of enumerations, read once: on CPython 3.11 reading one costs as much as a call.
 _CANCEL = Event.CANCEL.value
+_DOUBT = Event.DOUBT.value
 _EXPIRE = Event.EXPIRE.value
 _FAIL = Event.FAIL.value
 _SUCCEED = Event.SUCCEED.value
@@ -30,6 +31,8 @@ VALUES_LISTED_MAX = 100
 
 _ENDS = frozenset({_SUCCEED, _FAIL, _EXPIRE, _CANCEL})
 _IDLE = frozenset({_WAITING, ActionState.BACKING_OFF})
+#: What ends an action that would have been tried again.
+_GIVES_UP = frozenset({_FAIL, _EXPIRE, _CANCEL})
 #: Which terminal event of the decision follows from how its first unsuccessful action ended.
 _CLOSES = {ActionState.FAILED: _FAIL, ActionState.EXPIRED: _EXPIRE, ActionState.CANCELLED: _CANCEL}
 
@@ -37,8 +40,12 @@ _CLOSES = {ActionState.FAILED: _FAIL, ActionState.EXPIRED: _EXPIRE, ActionState.
 def record(work: Work, news: Act) -> list[int]:
     """Add an event to what this turn writes; the actions that it makes ready.
 
-    An action that needs one that failed will never start, and ends with it.
+    An action that needs one that failed will never start, and ends with it. One that would have been tried again, and
+    of which nobody knows whether an earlier attempt has done it, is not given up but in doubt (I8).
     """
+    if work.unsettled and news.ordinal in work.unsettled and _given_up(work, news):
+        detail = "it is not tried again; an earlier attempt may have done it"
+        news = Act(news.ordinal, _DOUBT, news.fence, news.code, next_us=0, detail=detail)
     if work.total == 1:  # nearly always: nothing waits for it
         to = work.add(news)
         if news.event in _ENDS:
@@ -61,6 +68,11 @@ def record(work: Work, news: Act) -> list[int]:
                 if work.state(o) == _WAITING
             ]
     return ready
+
+
+def _given_up(work: Work, news: Act) -> bool:
+    """Whether this ends an action without the world having said so."""
+    return news.event in _GIVES_UP and news.report is None and work.state(news.ordinal) in _IDLE
 
 
 def settled_enough(work: Work) -> bool:

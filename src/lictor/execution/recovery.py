@@ -17,6 +17,9 @@ from .work import Work
 #: Attempts that a crash cut off are made again at this pace, outside the pool of extra work.
 RECOVERY_PER_S = 200.0
 
+#: Where an action is that may be tried again after a restart.
+_AGAIN = frozenset({ActionState.WAITING, ActionState.STARTED, ActionState.BACKING_OFF})
+
 
 def recovered(executor: Executing, resolution: Resolution, found: Open, at_us: int) -> Work | None:
     """Queue, poll, ask or wait, as the decision's state says; its work, where this node can do it."""
@@ -52,6 +55,9 @@ def _declared(executor: Executing, found: Open) -> bool:
 def _action(executor: Executing, resolution: Resolution, work: Work, ordinal: int, state: str, at_us: int) -> None:
     action = work.open.actions[ordinal]
     id_ = work.open.decision.id
+    effector = resolution.effector(work, ordinal)
+    if action.attempts and state in _AGAIN and effector.idempotent and effector.asks is not None:
+        work.unsettled |= {ordinal}  # which of its attempts were certain is not known any more
     if state == ActionState.STARTED:
         _cut_off(executor, work, ordinal, at_us)
     elif state == ActionState.BACKING_OFF:

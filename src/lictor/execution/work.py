@@ -73,6 +73,8 @@ class Work(msgspec.Struct, eq=False):
     raised: set[tuple[int, str, int]] = set()
     #: Actions that a crash cut off; repeating them is no extra work.
     cut_off: set[int] = set()
+    #: Actions that are to be tried again although an earlier attempt may have done it, and that can be asked about.
+    unsettled: set[int] = set()
     unmet: dict[int, int] = {}
     waits: dict[int, list[int]] = {}
     #: Its queue, while it counts there as waiting; see `window`.

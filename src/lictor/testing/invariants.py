@@ -207,7 +207,7 @@ class Invariants:
                 expect("I8", len(deeds) == 1, "{} was done {} times: {}", key, len(deeds), deeds)
                 decision, ordinal = self._actions[key]
                 step = self.ledger.told[decision].steps[ordinal]
-                lied = step.end in {"fail", "expire"} and not party.idempotent and not step.succeeded
+                lied = step.end in self._lies(party) and not step.succeeded
                 expect("I8", not lied, "{} was done and is recorded as {}", key, step.end)
         self._true_amounts(parties)
         state = node.journal.state
@@ -219,6 +219,12 @@ class Invariants:
                 live = balance.sums.get(window)
                 same = live is None or (live[0], live[1]) == (amount, account.reserved.get(window, 0))
                 expect("I15", same, "{}/{} has {} in window {}; recorded is {}", budget, scope, live, window, amount)
+
+    def _lies(self, party: Party) -> frozenset[str]:
+        """Ends that an action of this party may not have once it was done; an order may be cancelled in the middle."""
+        if party.idempotent and self.app.effectors[party.name].asks is None:
+            return frozenset()  # who may not ask and has tried as often as is allowed cannot know
+        return frozenset({"fail", "expire"} if party.works else {"fail", "expire", "cancel"})
 
     def _true_amounts(self, parties: list[Party]) -> None:
         """What is settled for each decision is what its actions have really used."""
