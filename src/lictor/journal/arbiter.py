@@ -29,12 +29,6 @@ _STARTABLE = frozenset({DecisionState.ADMITTED.value, DecisionState.RUNNING.valu
 _OUTCOMES = TERMINAL - {DecisionState.REFUSED}
 
 
-def decide(state: State, verb: Verb, at_us: int) -> Decided:
-    """The answer to a verb, and the fact to store (None when nothing changes)."""
-    decider = DECIDERS.get(type(verb))
-    return decider(state, verb, at_us) if decider is not None else (Answer(), verb)
-
-
 def _admit(state: State, verb: Admit, at_us: int) -> Decided:
     decision, verdict = verb.decision, verb.verdict
     before = state.open.get(decision.id)
@@ -224,6 +218,7 @@ def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
     return answer, None if code else verb
 
 
+#: For each verb that may be refused or changed: the answer to it, and the fact to store (None when nothing changes).
 DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
     Admit: _admit,
     Start: _start,

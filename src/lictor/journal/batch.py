@@ -49,28 +49,31 @@ def take(state: State, verbs: Sequence[Verb], at_us: int, first_seq: int) -> Bat
     ids: list[int | None] = []
     unanswered: list[Answer] = []
     ended, still_open = state.ended, state.open
-    decide, evolve = arbiter.decide, state.evolve
+    deciders, folds = arbiter.DECIDERS, state.folds
     seq = first_seq
     for verb in verbs:
-        answer, fact = decide(state, verb, at_us)
+        decider = deciders.get(type(verb))
+        answer, fact = (Answer(), verb) if decider is None else decider(state, verb, at_us)
         answers.append(answer)
         if fact is None:
             if answer.open is None and answer.code in _TOLD_FROM_HISTORY:
                 unanswered.append(answer)
             continue
+        if not facts:
+            state.pass_time(at_us)
         before = len(ended)
         kind = type(fact)  # `isinstance` costs three times as much where it says no
         if kind is Admit:
             id_: int | None = fact.decision.id  # type: ignore[attr-defined]
             events.append("resume" if id_ in still_open else "admit")
-            evolve(fact, seq, at_us)
+            folds[kind](fact, seq, at_us)
             answer.open = still_open.get(id_)  # type: ignore[arg-type]
             if len(ended) > before and ended[-1].open.outcome is not None:
                 answer.closed = ended[-1].open.decision.id
         else:
             id_ = fact.decision if kind is Close else decision_of(fact)  # type: ignore[attr-defined]
             events.append(_NAMES[kind])
-            evolve(fact, seq, at_us)
+            folds[kind](fact, seq, at_us)
             if len(ended) > before:
                 answer.outcome = ended[-1].open.outcome
         facts.append(fact)

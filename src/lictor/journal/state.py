@@ -237,7 +237,14 @@ class State:
         if decision.supersedes is not None:
             self._supersede(decision, seq, at_us)
         reservations = fact.verdict.reservations
-        if reservations:
+        if len(reservations) == 1 and decision.parent is None:  # nearly always
+            r = reservations[0]
+            scope = (r.budget, r.scope)
+            found.held[r.budget, r.scope, r.window_us] = r.amount
+            if r.amount:
+                self.balances[scope].reserve(r.amount, r.window_us)
+                self.moved.add(scope)
+        elif reservations:
             held = found.held
             for hold, amount, from_parent in draws(self, decision, reservations):
                 held[hold] = held[hold] + amount if hold in held else amount

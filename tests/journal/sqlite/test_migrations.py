@@ -83,3 +83,19 @@ async def opened_and_closed(path):
     journal = SqliteJournal(path, durability="journal")
     await journal.open(T0_US)
     await journal.close()
+
+
+def test_births_of_open_decisions_keep_their_place_when_parked_gets_its_new_meaning():
+    db = apsw.Connection(":memory:")
+    *before, parking = migrations()[:4]
+    for script in before:
+        for _ in db.execute(script):
+            pass
+    db.execute("INSERT INTO parked (id, admit_seq) VALUES (7, 3), (9, 4)")
+    db.execute("UPDATE meta SET value = 8193 WHERE name = 'parked_to'")
+    for _ in db.execute(parking):
+        pass
+    assert list(db.execute(QUERIES["all_births"])) == [(7, 3), (9, 4)]
+    assert db.execute(QUERIES["get_meta"], ("births_to",)).get == 8193
+    assert db.execute(QUERIES["get_meta"], ("parked_to",)).fetchone() is None
+    assert db.execute(QUERIES["count_parked"]).get == 0

@@ -150,25 +150,20 @@ class Writer:
 
     def _packed(self, batch: Batch) -> tuple[list[tuple[str, int | None, bytes]], bytes, bytes, bytes]:
         """Facts; and packed facts, payloads and leaves."""
-        facts: list[tuple[str, int | None, bytes]] = []
-        payloads: list[tuple[bytes, bytes] | None] = []
-        leaves: list[bytes] = []
-        encode, prefixes = codec.encode, codec.PREFIXES
-        size = codec.SALT_BYTES
-        salts = self._salts(size * len(batch.facts))
-        at = 0
-        for fact, event, decision in zip(batch.facts, batch.events, batch.ids, strict=True):
-            body, payload = encode(fact)
-            if payload:
-                salt = salts[at : at + size]
-                payloads.append((salt, payload))
-                digest = sha256(salt + payload).digest()
-            else:
-                payloads.append(None)
-                digest = codec.NO_PAYLOAD
-            at += size
-            facts.append((event, decision, body))
-            leaves.append(sha256(prefixes[event] + body + digest).digest())
+        prefixes, size, none = codec.PREFIXES, codec.SALT_BYTES, codec.NO_PAYLOAD
+        encoded = list(map(codec.encode, batch.facts))
+        bodies = [body for body, _ in encoded]
+        salts = self._salts(size * len(encoded))
+        payloads = [
+            (salts[at : at + size], payload) if payload else None
+            for at, (_, payload) in zip(range(0, len(salts), size), encoded, strict=True)
+        ]
+        digests = [none if kept is None else sha256(b"".join(kept)).digest() for kept in payloads]
+        leaves = [
+            sha256(b"".join((prefixes[event], body, digest))).digest()
+            for event, body, digest in zip(batch.events, bodies, digests, strict=True)
+        ]
+        facts = list(zip(batch.events, batch.ids, bodies, strict=True))
         return facts, pack(facts), pack(payloads), b"".join(leaves)
 
     def _ended(self, batch: Batch, many: Many) -> bytes:
