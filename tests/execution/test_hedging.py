@@ -7,6 +7,7 @@ from tests.rig import Payout, payouts, simulate
 
 from lictor import App, DeclarationError, EffectFailed, Hedge, allow
 from lictor.capacity.extra_work import EXTRA_PER_ROOT_MAX
+from lictor.execution.hedging import Pair
 
 
 def hedged(world, after=1.0, **options):
@@ -175,6 +176,16 @@ def test_a_call_that_fails_leaves_the_attempt_to_the_other_one(first, second, re
         assert lane(rig).free == lane(rig).slots
 
     simulate(main)
+
+
+def test_without_waiting_for_the_other_one_it_would_not(monkeypatch):
+    async def main(rig):
+        monkeypatch.setattr(Pair, "settle", lambda self, call, news: news)
+        await rig.start(hedged(rig.world))
+        rig.world.says("a", 2, "fail")
+        return (await rig.outcome(Payout("a"))).result
+
+    assert simulate(main) == "failed"  # and yet the first call goes on to do it
 
 
 def test_the_less_certain_of_two_failures_is_what_is_known():
