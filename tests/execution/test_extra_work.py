@@ -49,8 +49,7 @@ def test_a_root_that_closes_first_leaves_its_children_what_it_has_not_spent():
         async def with_children(call):
             if call.attempt <= EXTRA_PER_ROOT_MAX:
                 raise EffectFailed("again", retry=True)  # all of the root's extra attempts
-            for name in ("one", "two"):
-                children.append(await node.submit(Payout(name), parent=call.decision))
+            children.extend([await node.submit(Payout(name), parent=call.decision) for name in ("one", "two")])
 
         rig.world.says("a", *[with_children] * (EXTRA_PER_ROOT_MAX + 1))
         rig.world.says("one", fails_later)

@@ -31,7 +31,7 @@ from .attempts import Attempts, News
 from .effector_lane import EffectorLane
 from .lanes import OrderLanes
 from .planning import Planner
-from .progress import conclude, drop_waiting, expired, record, running_of, settled_enough
+from .progress import conclude, drop_waiting, expired, record, settled_enough
 from .recovery import recovered
 from .resolution import Resolution
 from .restoring import doubts
@@ -326,8 +326,7 @@ class Executor:
         if work.undoing is not None:
             return self.resolution.undone(work, at_us)
         if work.finished < work.total and settled_enough(work):
-            running = running_of(self.attempts.running, work)
-            drop_waiting(work, Code.DEPENDENCY_FAILED if work.failure else "CANCELLED", running)
+            drop_waiting(work, Code.DEPENDENCY_FAILED if work.failure else "CANCELLED", self.attempts.running)
         ends = conclude(work, at_us)
         if ends or not work.acts:
             return ends

@@ -5,7 +5,7 @@ Pure bookkeeping over `Work`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from lictor.declarations.budgets import kept_amount
@@ -31,6 +31,7 @@ VALUES_LISTED_MAX = 100
 
 _ENDS = frozenset({_SUCCEED, _FAIL, _EXPIRE, _CANCEL})
 _IDLE = frozenset({_WAITING, ActionState.BACKING_OFF})
+_NONE: frozenset[int] = frozenset()
 #: What ends an action that would have been tried again.
 _GIVES_UP = frozenset({_FAIL, _EXPIRE, _CANCEL})
 #: Which terminal event of the decision follows from how its first unsuccessful action ended.
@@ -86,12 +87,20 @@ def settled_enough(work: Work) -> bool:
     return work.failure is not None
 
 
-def drop_waiting(work: Work, code: str, running: Callable[[int], bool]) -> None:
-    """End the actions that have not started and will not be needed."""
+def drop_waiting(work: Work, code: str, running: Iterable[Any]) -> None:
+    """End the actions that have not started and will not be needed; `running` are all calls on their way.
+
+    After the first time only those are looked at that something happened to in this turn, or that were still running.
+    """
     work.ready.clear()
-    for ordinal, action in enumerate(work.open.actions):
-        if work.state(ordinal) in _IDLE and not running(ordinal):
-            record(work, Act(ordinal, _CANCEL, action.fence, code))
+    left = work.left
+    ordinals = range(work.total) if left is None else sorted(left.union(work.states))
+    idle = [ordinal for ordinal in ordinals if work.state(ordinal) in _IDLE]
+    called = {attempt.ordinal for attempt in running if attempt.work is work} if idle else _NONE
+    work.left = called.intersection(idle) if called else _NONE
+    for ordinal in idle:
+        if ordinal not in called:
+            record(work, Act(ordinal, _CANCEL, work.open.actions[ordinal].fence, code))
 
 
 def conclude(work: Work, at_us: int) -> list[Verb]:
@@ -155,12 +164,6 @@ def _settled(work: Work, acts: tuple[Act, ...]) -> tuple[Reservation, ...]:
         for budget, scope, amount in news.settled:
             sums[budget, scope] = sums.get((budget, scope), 0) + amount
     return tuple(Reservation(budget, scope, kept_amount(amount)) for (budget, scope), amount in sums.items())
-
-
-def running_of(running: Iterable[Any], work: Work) -> Callable[[int], bool]:
-    """Whether an action of a decision has a call on its way, of those that are."""
-    ordinals = {attempt.ordinal for attempt in running if attempt.work is work}
-    return ordinals.__contains__
 
 
 def expired(work: Work, at_us: int) -> Close:

@@ -60,6 +60,8 @@ class Work(msgspec.Struct, eq=False):
     finished: int = 0
     failure: tuple[str, str | None, str | None] | None = None
     concluded: bool = False
+    #: What was not needed has been dropped, but for these, whose calls were running; None while all may be needed.
+    left: frozenset[int] | set[int] | None = None
     #: It came up too late to be in time: others were before it.
     displaced: bool = False
     #: Admitted under another policy, and the gates of today say the same; see `assurance`.
