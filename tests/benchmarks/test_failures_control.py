@@ -38,7 +38,7 @@ def test_a_decree_revokes_and_gives_back():
 def test_the_engine_s_race_lets_nothing_through(arm):
     total = control.races(arm, 1, 3, 150)
     assert total.violations == []
-    assert (total.ungoverned, total.doubles, total.unaccounted) == (0, 0, 0)
+    assert (total.ungoverned, total.overshoot, total.doubles, total.unflagged, total.unaccounted) == (0, 0, 0, 0, 0)
     assert (total.revoked == 0) == (arm == "lictor checked")
     assert total.use_min >= 0.999
     assert total.crashes > 5
