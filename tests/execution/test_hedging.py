@@ -247,6 +247,21 @@ def test_a_stop_in_the_midst_ends_both_calls():
     simulate(main)
 
 
+def test_both_calls_are_cut_at_the_deadline_where_that_is_declared():
+    async def main(rig):
+        await rig.start(hedged(rig.world, cut=True, timeout_s=60, kind={"expires_in_s": 3}))
+        rig.world.says("a", 50, 50)
+        handle = await rig.submit(Payout("a"))
+        outcome = await rig.on(handle.outcome())
+        assert outcome.result != "succeeded"
+        assert rig.loop.time() < 3.1
+        await rig.settle(0.1)
+        assert rig.world.running == 0
+        assert lane(rig).free == lane(rig).slots
+
+    simulate(main)
+
+
 def test_a_sync_loser_is_ignored_and_gives_its_slot_back():
     async def main(rig):
         app = App("sync")

@@ -56,6 +56,8 @@ class Watch:
 
     def ended(self, attempt: Attempt) -> None:
         """A call is over."""
+        if not attempt.begun:
+            return
         now = self._clock.monotonic()
         if self.hedging is not None:
             self.hedging.ended(attempt, now - attempt.started)
