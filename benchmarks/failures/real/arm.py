@@ -42,10 +42,13 @@ class Clients:
         self.heard_us = array("q", [_NEVER_US]) * count
         self.deadlines_us = array("q", (due + self._deadline_us for due in schedule.due_us))
         self.received = 0
+        #: How often the arm was asked: what a client asks again counts again.
+        self.asks = 0
 
     def arrived(self, batch: Sequence[Arrival]) -> None:
         """Decisions have come: ask the arm."""
         self.received += len(batch)
+        self.asks += len(batch)
         if self._retries:
             for arrival in batch:
                 self._wait(arrival, 0)
@@ -87,6 +90,7 @@ class Clients:
         again = msgspec.structs.replace(arrival, due_us=now_us, key=f"{arrival.key}.{tries}")
         self.deadlines_us[place] = now_us + self._deadline_us
         self._wait(again, tries)
+        self.asks += 1
         self.offer([again])
 
     def _later(self, delay_s: float, do: Callable[[], None]) -> None:

@@ -87,7 +87,7 @@ class Sample(msgspec.Struct, kw_only=True):
     started: int
     late_ends: int
     ended: int
-    #: Calls that reached the downstream, for each decision that had at least one.
+    #: Calls that reached the downstream, for each time that a client asked: a client that asks again decides anew.
     attempts: float
     #: From the intended arrival to the answer, in service times: p99 of refusals; of on-time ends, to the deadline.
     refusal_p99: float | None

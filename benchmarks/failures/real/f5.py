@@ -1,7 +1,8 @@
 """F5 in real time: the downstream is out for a while at 0.8 of capacity, and clients ask again.
 
-A client asks at most four times; naive's own three tries come on top, as they do. What counts is how many calls reach
-the downstream for each decision, and how long after the outage goodput is back.
+A client asks at most four times, and each time is a decision of its own; naive's own three tries come on top, as they
+do. What counts is how many calls reach the downstream for each decision, and how long after the outage goodput is
+back.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def show(found: Findings, results: Results) -> None:
         samples = [sample for one in results.ran.get(arm, []) for sample in one.samples]
         target = ATTEMPTS_MAX if arm == "lictor" else None
         value, interval = of([sample.attempts for sample in samples])
-        name = f"F5 attempts a decision, outage and after, {arm}"
+        name = f"F5 calls for each ask, outage and after, {arm}"
         found.show(name, value, "calls", target, at_most=True, interval=interval)
         back = recovered(results.ran.get(arm, []))
         value, interval = of([one for one in back if one is not None])
@@ -81,7 +82,7 @@ def recovered(ran: list[Ran]) -> list[float | None]:
 
 
 _COLUMNS: dict[str, Callable[[Sample], float]] = {
-    "attempts": lambda s: s.attempts,
+    "calls for each ask": lambda s: s.attempts,
     "goodput in all": lambda s: s.goodput,
     "stale starts": lambda s: float(s.stale_starts),
     "CPU us": lambda s: s.cpu_us,

@@ -51,7 +51,6 @@ def sample(seen: Seen, lag: Lag) -> Sample:
     refusals = [1e-6 * (heard[p] - due[p]) / service for p in places if seen.clients.ends[p] == REFUSED]
     took = [(ended[p] - due[p]) / 1e6 / seen.workload.deadline_s for p in inside]
     judged = index(seen, opens_us, closes_us)
-    touched = [calls for calls in seen.downstream.calls if calls]
     return Sample(
         load=stage.load,
         fresh=stage.fresh,
@@ -66,7 +65,7 @@ def sample(seen: Seen, lag: Lag) -> Sample:
         started=sum(started[p] < _NEVER_US for p in places),
         late_ends=sum(deadlines[p] < ended[p] < _NEVER_US for p in places),
         ended=sum(ended[p] < _NEVER_US for p in places),
-        attempts=sum(touched) / len(touched) if touched else 0.0,
+        attempts=sum(seen.downstream.calls) / max(1, seen.clients.asks),
         refusal_p99=percentile(refusals, 0.99) if refusals else None,
         success_p99=percentile(took, 0.99) if took else None,
         settle=settled(seen),

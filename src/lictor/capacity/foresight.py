@@ -18,8 +18,11 @@ from .feasibility import RETRY_AFTER_S_MIN, Late
 from .lane import Lane
 
 _INFEASIBLE = Code.INFEASIBLE
-#: Over so many mean calls, and at least so many seconds, is it remembered what came in.
-HALF_LIFE_CALLS, HALF_LIFE_S_MIN = 25.0, 0.5
+#: Over what time the slots make so many calls, and at least so many seconds, is it remembered what came in.
+HALF_LIFE_CALLS, HALF_LIFE_S_MIN = 200.0, 0.1
+#: Of that time, what has to be known before much is made of it.
+KNOWN_MIN = 0.1
+LN2 = log(2.0)
 #: A smaller share of the rate is none.
 SHARE_MIN = 0.02
 
@@ -36,15 +39,16 @@ class AtDoor(NamedTuple):
 class Foresight:
     """What is ahead of whoever comes to one lane now."""
 
-    __slots__ = ("_at_us", "_half_life_s", "_inflow", "_passed", "lane", "passed")
+    __slots__ = ("_at_us", "_half_life_s", "_inflow", "_known_s", "_passed", "lane", "passed")
 
     def __init__(self, lane: Lane[Any], classes: int) -> None:
         self.lane = lane
         #: What has come in since the lane last heard of it, by class, and in all.
         self._passed = [0] * classes
         self.passed = 0
-        #: Calls that came in, by class, older ones counting less.
+        #: Calls that came in, by class, and the time in which they did, older ones counting less.
         self._inflow = [0.0] * classes
+        self._known_s = 0.0
         self._at_us = 0
         self._half_life_s = HALF_LIFE_S_MIN
 
@@ -68,12 +72,13 @@ class Foresight:
         self._inflow[priority] += 1.0
 
     def _fade(self, now_us: int) -> None:
-        elapsed_s = (now_us - self._at_us) / 1e6
-        if elapsed_s > 0.0:
+        elapsed_s = (now_us - self._at_us) / 1e6 if self._at_us else 0.0
+        if elapsed_s > 0.0 or not self._at_us:
             self._at_us = now_us
             keep = 0.5 ** (elapsed_s / self._half_life_s)
-            self._half_life_s = max(HALF_LIFE_S_MIN, HALF_LIFE_CALLS * self.lane.service.mean_s)
+            self._half_life_s = max(HALF_LIFE_S_MIN, HALF_LIFE_CALLS * self.lane.service.mean_s / self.lane.slots)
             self._inflow = [calls * keep for calls in self._inflow]
+            self._known_s = self._known_s * keep + (1.0 - keep) * self._half_life_s / LN2
 
     def _left(self, priority: int, now_us: int) -> float:
         """The share of the rate that is left by classes above this one, as they keep coming."""
@@ -81,7 +86,7 @@ class Foresight:
             return 1.0
         self._fade(now_us)
         lane = self.lane
-        calls_per_s = sum(self._inflow[:priority]) * log(2.0) / self._half_life_s
+        calls_per_s = sum(self._inflow[:priority]) / max(self._known_s, KNOWN_MIN * self._half_life_s)
         return 1.0 - calls_per_s * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
 
     def late(self, asked: AtDoor, now_us: int) -> Late | None:
