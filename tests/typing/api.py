@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import assert_type
 
 from lictor import (
+    Adaptive,
     Answer,
     App,
     Call,
     Change,
     EffectFailed,
     Handle,
+    Hedge,
     Learned,
     Node,
     Outcome,
@@ -163,6 +165,20 @@ async def give_back(call: Call, account: str, amount: int, *, note: str = "") ->
 async def wrong_arguments(call: Call, amount: int) -> Report | None:
     """It would be called with other arguments."""
     return None
+
+
+@app.effector(idempotent=True, timeout_s=1, slots=Adaptive(low=1, high=64), hedge=Hedge(after="p95"))
+async def push(call: Call, account: str) -> str:
+    raise EffectFailed("later", retry_after_s=1, only_this=True)
+
+
+@app.effector(idempotent=True, timeout_s=1, runs_in="process")
+def compute(call: Call, account: str) -> int:
+    return len(account)
+
+
+push.action(1)  # type: ignore[arg-type]
+compute.action("a")
 
 
 @app.effector(idempotent=True, timeout_s=1)
