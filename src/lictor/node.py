@@ -85,7 +85,7 @@ class Node(Submission, Insight):
         self._ids.pass_by(max([*newest, *state.open, *state.quarantine], default=0))
         for effector in self.app.effectors.values():
             if not effector.is_async:
-                self.pipeline.execution.attempts.use_lane(effector.name, self._lanes(effector.name, effector.threads))
+                self.pipeline.execution.attempts.use_lane(effector.name, self._lanes(effector.name, effector.slots_max))
             if effector.function is not None and self._lanes is threads:
                 self.pipeline.execution.attempts.use_worker(effector.name, effector.function, effector.slots)
         await self._declare(now_us)

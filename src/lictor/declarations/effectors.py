@@ -202,8 +202,8 @@ class Effector(Generic[P, R]):
         return self.is_async or self.function is not None
 
     @property
-    def threads(self) -> int:
-        """Threads for its sync functions: as many as may run at once."""
+    def slots_max(self) -> int:
+        """How many calls may ever run at once."""
         return self.slots if self.adaptive is None else self.adaptive.high
 
     def check(self) -> None:

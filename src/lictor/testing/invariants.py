@@ -84,7 +84,7 @@ class Invariants:
         if again and not party.idempotent:
             expect("I8", arrival.key in party.cleared, "{} is sent again while it is in doubt", arrival.key)
         # A depth of nesting of which nothing runs is never refused a slot, so that parents cannot wait for themselves.
-        slots = self.app.effectors[arrival.party].slots + self.ledger.depth
+        slots = self.app.effectors[arrival.party].slots_max + self.ledger.depth
         expect("I17", self._in_flight[arrival.party] <= slots, "{}: more than {} calls at once", arrival.party, slots)
         attempts = 1 + EXTRA_MAX + self.ledger.epoch
         expect("I17", step.starts <= attempts, "{}: attempt {} of at most {}", arrival.key, step.starts, attempts)
