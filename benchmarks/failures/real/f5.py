@@ -16,7 +16,7 @@ from benchmarks.failures.real.figures import note, of, rounded
 from benchmarks.failures.real.plan import SHORT
 from benchmarks.failures.real.runner import Results, run_cells
 
-ARMS = ("naive", "semaphore", "best-known", "lictor")
+ARMS = ("naive", "semaphore", "best-known (Gradient2)", "lictor")
 LOAD, CLIENT_RETRIES = 0.8, 3
 BEFORE_S, OUTAGE_S, AFTER_S = 1.0, 2.0, 5.0
 #: Attempts for each decision in the outage; service times until goodput is back.

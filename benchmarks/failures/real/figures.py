@@ -26,7 +26,7 @@ def goodput(found: Findings, results: Results) -> None:
         show_arm(found, arm, results.ran.get(arm, []))
     ran = results.ran.get("lictor", [])
     for load in (10.0, 20.0):
-        for other in ("naive", "semaphore", "best-known"):
+        for other in ("naive", "semaphore", "best-known (Gradient2)"):
             value, interval = median(results.ran.get(other, []), load, lambda s: s.goodput)
             found.show(f"F2 goodput {load:g}x, {other}", value, "of capacity", interval=interval)
     steps = [s.settle for one in ran for s in one.samples if not s.fresh and s.load == max_load(one)]

@@ -17,7 +17,7 @@ STAIRS = (0.8, 10.0, 2.0, 1.2, 0.8)
 PEER_LOADS = (0.8, 1.2, 2.0, 10.0, 20.0)
 AS_DOCUMENTED = (0.8, 2.0, 10.0)
 
-ASYNCIO = ("naive", "semaphore", "best-known", "lictor")
+ASYNCIO = ("naive", "semaphore", "best-known (Gradient2)", "lictor")
 PEERS = ("celery", "dramatiq", "dbos", "huey")
 
 #: Windows last at least so many deadlines.

@@ -9,7 +9,7 @@ from benchmarks.failures.real.arm import Arm, Rig
 ARMS = {
     "naive": "benchmarks.failures.real.arms.naive:Naive",
     "semaphore": "benchmarks.failures.real.arms.semaphore:Semaphore",
-    "best-known": "benchmarks.failures.real.arms.best_known:BestKnown",
+    "best-known (Gradient2)": "benchmarks.failures.real.arms.best_known:BestKnown",
     "best-known (Vegas)": "benchmarks.failures.real.arms.best_known:BestKnownVegas",
     "lictor": "benchmarks.failures.real.arms.engine:Memory",
     "lictor sync": "benchmarks.failures.real.arms.engine:Sync",
