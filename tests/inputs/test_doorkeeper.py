@@ -196,5 +196,6 @@ def test_where_higher_classes_take_everything_nobody_below_comes_in_to_be_displa
     found = ahead.late(AtDoor(3, "t", now_us + 3_600_000_000), now_us)
     assert found is not None
     assert found.seen["wait_s"] is None
+    ahead.begin_turn()
     later_us = now_us + 3_600_000_000  # and when they have gone, all is as before
     assert ahead.late(AtDoor(3, "t", later_us + 10_000_000), later_us) is None

@@ -39,7 +39,7 @@ class AtDoor(NamedTuple):
 class Foresight:
     """What is ahead of whoever comes to one lane now."""
 
-    __slots__ = ("_at_us", "_half_life_s", "_inflow", "_known_s", "_passed", "lane", "passed")
+    __slots__ = ("_at_us", "_half_life_s", "_inflow", "_known_s", "_passed", "_shares", "lane", "passed")
 
     def __init__(self, lane: Lane[Any], classes: int) -> None:
         self.lane = lane
@@ -49,6 +49,7 @@ class Foresight:
         #: Calls that came in, by class, and the time in which they did, older ones counting less.
         self._inflow = [0.0] * classes
         self._known_s = 0.0
+        self._shares: list[float | None] = [None] * classes
         self._at_us = 0
         self._half_life_s = HALF_LIFE_S_MIN
 
@@ -57,12 +58,7 @@ class Foresight:
         if self.passed:
             self._passed = [0] * len(self._passed)
             self.passed = 0
-
-    @property
-    def crowded(self) -> bool:
-        """Whoever comes now may have to wait."""
-        lane = self.lane
-        return lane.ready.size > 0 or self.passed >= lane.free
+        self._shares = [None] * len(self._shares)
 
     def let_in(self, priority: int, now_us: int) -> None:
         """It has come in while others waited."""
@@ -81,17 +77,23 @@ class Foresight:
             self._known_s = self._known_s * keep + (1.0 - keep) * self._half_life_s / LN2
 
     def _left(self, priority: int, now_us: int) -> float:
-        """The share of the rate that is left by classes above this one, as they keep coming."""
-        if not priority:
-            return 1.0
-        self._fade(now_us)
-        lane = self.lane
-        calls_per_s = sum(self._inflow[:priority]) / max(self._known_s, KNOWN_MIN * self._half_life_s)
-        return 1.0 - calls_per_s * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
+        """The share of the rate that is left by classes above this one, as they keep coming; once a turn for each."""
+        share = self._shares[priority]
+        if share is None:
+            self._fade(now_us)
+            lane = self.lane
+            calls_per_s = sum(self._inflow[:priority]) / max(self._known_s, KNOWN_MIN * self._half_life_s)
+            share = 1.0 - calls_per_s * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
+            self._shares[priority] = share
+        return share
 
     def late(self, asked: AtDoor, now_us: int) -> Late | None:
         """Why it should be shed now; None when it may come in."""
-        lane, left_s = self.lane, (asked.deadline_us - now_us) / 1e6
+        lane, left_s, share = self.lane, (asked.deadline_us - now_us) / 1e6, 1.0
+        if asked.priority:
+            share = self._left(asked.priority, now_us)
+            if share <= SHARE_MIN and lane.free <= 0:
+                return self._shed(asked, left_s, inf, inf)
         wait_s = lane.wait_s(asked)
         if self.passed:
             short = sum(self._passed[: asked.priority + 1]) - max(0, lane.free)
@@ -99,14 +101,15 @@ class Foresight:
                 wait_s += short * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
         if wait_s <= 0.0:
             return None
-        share = self._left(asked.priority, now_us)
         wait_s = wait_s / share if share > SHARE_MIN else inf
         needs_s = wait_s + lane.takes_s(asked, wait_s, left_s)
         if needs_s <= left_s:
             needs_s = lane.entitled_s(asked)
-        if needs_s <= left_s:
-            return None
-        lane.judged(asked, shed=True)
-        more_s = needs_s - left_s if needs_s < inf else 0.0
-        seen: dict[str, object] = {"wait_s": wait_s if wait_s < inf else None, "left_s": left_s}
-        return Late(_INFEASIBLE, seen, max(more_s, RETRY_AFTER_S_MIN))
+        return self._shed(asked, left_s, wait_s, needs_s) if needs_s > left_s else None
+
+    def _shed(self, asked: AtDoor, left_s: float, wait_s: float, needs_s: float) -> Late:
+        self.lane.judged(asked, shed=True)
+        if needs_s == inf:
+            return Late(_INFEASIBLE, {"wait_s": None, "left_s": left_s}, RETRY_AFTER_S_MIN)
+        seen: dict[str, object] = {"wait_s": wait_s, "left_s": left_s}
+        return Late(_INFEASIBLE, seen, max(needs_s - left_s, RETRY_AFTER_S_MIN))

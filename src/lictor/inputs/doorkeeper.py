@@ -63,7 +63,8 @@ class Doorkeeper:
             ahead = self._ahead[signal.kind]
         except (KeyError, TypeError):
             return None
-        if ahead.crowded:
+        lane = ahead.lane
+        if lane.ready.size or ahead.passed >= lane.free:  # whoever comes now may have to wait
             return self._asked(signal, ahead, now_us, bound)
         ahead.passed += 1
         return None
