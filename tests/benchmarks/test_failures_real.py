@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from benchmarks.failures.part import Settings, findings
 from benchmarks.failures.real import f2, f5, figures, plan, tally, wire
-from benchmarks.failures.real.arm import ENDS, EXPIRED, OPEN, REFUSED, SUCCEEDED
+from benchmarks.failures.real.arm import ENDS, EXPIRED, FAILED, OPEN, REFUSED, SUCCEEDED
 from benchmarks.failures.real.calibration import Capacity, in_time_share
 from benchmarks.failures.real.cell import Cell, Ran, Sample, Stage
 from benchmarks.failures.real.generator import Lag
@@ -131,6 +131,14 @@ def test_what_nobody_can_keep_is_not_held_against_anyone():
     log = Log([100_000], [NEVER_US], [EXPIRED], [200_000])
     found = tally.sample(seen(log, [100_000], service=0.2), Lag(0.0, 0.0, 0.0, 0))
     assert (found.quality, found.goodput, found.late_ends) == (1.0, 0.0, 0)
+
+
+def test_what_was_cut_at_its_deadline_is_lost_to_lateness():
+    log = Log([100_000], [NEVER_US], [FAILED], [200_300])
+    found = tally.sample(seen(log, [100_000]), Lag(0.0, 0.0, 0.0, 0))
+    assert found.quality == 0.0
+    assert found.losses["late"] == pytest.approx(1.0)
+    assert found.late_ends == 0
 
 
 def test_settled_is_when_goodput_has_come():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.failures.real.arm import ENDS, EXPIRED, OPEN, REFUSED, SUCCEEDED, Clients
+from benchmarks.failures.real.arm import ENDS, EXPIRED, FAILED, OPEN, REFUSED, SUCCEEDED, Clients
 from benchmarks.failures.real.calibration import Capacity
 from benchmarks.failures.real.cell import Sample, Stage, Workload
 from benchmarks.failures.real.downstream import Downstream
@@ -84,8 +84,11 @@ def index(seen: Seen, opens_us: int, closes_us: int) -> quality.Quality:
             continue
         began, ended = seen.downstream.started_us[place], seen.downstream.ended_us[place]
         deadline = seen.clients.deadlines_us[place]
+        heard, told = seen.clients.heard_us[place], seen.clients.ends[place]
         # What the downstream did is true whether or not the client has heard of it.
-        result = "succeeded" if ended < _NEVER_US else _RESULTS.get(seen.clients.ends[place], "failed")
+        result = "succeeded" if ended < _NEVER_US else _RESULTS.get(told, "failed")
+        if ended == _NEVER_US and told in {EXPIRED, FAILED}:  # cut at its deadline, or given up before
+            ended, result = heard, "expired" if heard >= deadline else result
         end = quality.end_of(
             result,
             deadline=deadline,

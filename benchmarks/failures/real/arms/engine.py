@@ -1,7 +1,7 @@
 """Lictor itself, embedded, as a user's program has it: five gates, one balance, a key for each decision, nothing off.
 
-What arrives together is submitted together; who was admitted is awaited. The effector is the call, and nothing else:
-what keeps its deadlines is the engine.
+What arrives together is submitted together; who was admitted is awaited. The effector is the call, and nothing else. It
+declares that a call may be cut: this downstream does nothing for whom it was cut. What keeps deadlines is the engine.
 """
 
 from __future__ import annotations
@@ -56,14 +56,12 @@ def build(rig: Rig) -> App:
     def affordable(payout: Payout, _state: Snapshot) -> Answer:
         return allow(cash.reserve(payout.amount))
 
-    @app.effector(idempotent=True, timeout_s=rig.workload.deadline_s, slots=rig.workload.servers)
+    @app.effector(idempotent=True, timeout_s=10 * rig.workload.deadline_s, slots=rig.workload.servers, cut=True)
     async def transfer(_call: Call, number: int) -> None:
         try:
             await rig.downstream.call(number)
         except Unavailable as error:
             raise EffectFailed("out", code="OUT", retry=True) from error
-        except asyncio.CancelledError as error:  # it was cut, and this downstream does nothing for whom it was cut
-            raise EffectFailed("cut", code="CUT") from error
 
     @app.plan(Payout)
     def pay(payout: Payout) -> Any:

@@ -19,7 +19,7 @@ from benchmarks.failures.real.schedule import Arrival
 
 #: By hand: a task may start while so many service times are left.
 TUNED_SERVICES = 1.5
-_READY_S = 30.0
+_READY_S = 60.0
 
 
 class Peer(Arm):
