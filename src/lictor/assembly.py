@@ -52,11 +52,7 @@ def assemble(
     execution = Executor(
         app, clock, randomness, wake, backlog_max=backlog_max, window_max=window_max, value_of=value, probe=monitoring
     )
-    execution.headroom = Headroom(settings.headroom, execution.lanes) if settings.headroom else None
-    if settings.assurance != "fast":
-        execution.assurance.policy = validation.gatekeeper.policy
-        execution.assurance.recheck = validation.rechecking(execution.assurance.heard).ask
-    execution.resolution.verifying.on = settings.assurance == "verified"
+    _trade(settings, execution, validation)
     inputs = Intake(
         app,
         ids,
@@ -79,3 +75,12 @@ def assemble(
         settings.turn_max,
         answered=answered,
     )
+
+
+def _trade(settings: Settings, execution: Executor, validation: Validator) -> None:
+    """Put the trade-offs in force that are more than a number of a stage."""
+    execution.headroom = Headroom(settings.headroom, execution.lanes) if settings.headroom else None
+    if settings.assurance != "fast":
+        execution.assurance.policy = validation.gatekeeper.policy
+        execution.assurance.recheck = validation.rechecking(execution.assurance.heard).ask
+    execution.resolution.verifying.on = settings.assurance == "verified"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from math import inf
 from typing import Any
 
 import msgspec
@@ -120,7 +119,7 @@ class Shaper:
             parent=signal.parent,
             supersedes=signal.supersedes,
             submitted_digest=digest,
-            worth=None if kind.value is None else self._worth(kind.value, value),
+            worth=None if kind.value is None else kind.worth(value),
         )
         return decision, value
 
@@ -149,15 +148,6 @@ class Shaper:
         if (kept := text(key)) != key:
             raise MalformedError(f"{self.kind.name}: order_by: {kept} has no UTF-8")
         return key
-
-    @staticmethod
-    def _worth(worth: Callable[[Any], Any], value: Any) -> float | None:
-        """What it is worth; None (the weight of its class) where that is no number, because a measure stops nothing."""
-        try:
-            found = float(worth(value))
-        except Exception:  # noqa: BLE001 - user code
-            return None
-        return found if 0 <= found < inf else None
 
     def _upgraded(self, raw: bytes, version: int) -> bytes:
         """The payload of an older version brought up to this one, step by step."""

@@ -41,6 +41,16 @@ class Kind:
     #: Pure; what a decision of this content is worth to whoever runs the node. None: the weight of its class.
     value: Callable[[Any], float] | None = None
 
+    def worth(self, content: Any) -> float | None:
+        """What it is worth; None (the weight of its class) where that is no number, because a measure stops nothing."""
+        if self.value is None:
+            return None
+        try:
+            found = float(self.value(content))
+        except Exception:  # noqa: BLE001 - user code
+            return None
+        return found if 0 <= found < inf else None
+
 
 def field_reader(type_: type, by: str | Callable[[Any], Any] | None, what: str) -> Callable[[Any], str | None] | None:
     """A function from a value of the kind to the text of one of its fields.

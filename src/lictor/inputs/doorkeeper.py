@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from lictor.capacity.foresight import AtDoor, Foresight
 from lictor.capacity.lane import Lane
 from lictor.declarations.declared import Declared
+from lictor.declarations.kinds import Kind
 from lictor.entry import Handle
 from lictor.records import CLASS_WORTH, Result, Ruling, Signal, Verdict
 from lictor.runtime.randomness import Randomness
@@ -36,6 +39,7 @@ class Doorkeeper:
     def __init__(
         self, app: Declared, shedding: Shedding, lanes: Mapping[str, Lane[Any]], randomness: Randomness
     ) -> None:
+        self._app = app
         #: Where decisions of a kind will wait, for the kinds of which that is known before they are read: all, where
         #: there is one effector alone. Control kinds pass whatever waits.
         self._ahead: dict[str, Foresight] = {}
@@ -93,7 +97,9 @@ class Doorkeeper:
         if late is None or (key is not None and bound(tenant, source, key) is not None):
             ahead.let_in(priority, now_us)
             return None
-        self._shedding.count(signal, late.code, now_us, CLASS_WORTH[priority])
+        kind = self._app.kinds[signal.kind]
+        worth = None if kind.value is None else _worth(kind, signal)
+        self._shedding.count(signal, late.code, now_us, CLASS_WORTH[priority] if worth is None else worth)
         # Spread over at least one deadline, so that those who are shed together do not come back together.
         again_s = late.retry_after_s + self._draw(0.0, 1.0) * max(late.retry_after_s, (deadline_us - now_us) / 1e6)
         rulings = (Ruling("inputs", "deny", "", late.code, late.seen),)
@@ -101,6 +107,16 @@ class Doorkeeper:
             result=_SHED, at_us=now_us, digest=b"", code=late.code, rulings=rulings, retry_after_s=again_s
         )
         return Handle(None, None, verdict)
+
+
+def _worth(kind: Kind, signal: Signal) -> float | None:
+    """What is shed is worth, where its kind declares that: the one thing for which its content is read."""
+    try:
+        return kind.worth(
+            signal.value if signal.payload is None else msgspec.json.decode(signal.payload, type=kind.type)
+        )
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return None
 
 
 def _plain(text: Any, length_max: int) -> bool:

@@ -93,7 +93,8 @@ class Counts:
                     ruled.append(d)
                     verdicts.append((d.kind, d.source, result, verdict.code))
                     if result == "admitted":
-                        admitted.append((d.kind, d.priority, d.worth, len(verb.plan.actions)))  # type: ignore[attr-defined]
+                        plan: Any = verb.plan  # type: ignore[attr-defined]
+                        admitted.append((d.kind, d.priority, d.worth, len(plan.actions)))
                     if answer.started:
                         starts.append(verb.plan.actions[0].effector)  # type: ignore[attr-defined]
             elif kind is Close or kind is Progress:

@@ -32,7 +32,11 @@ async def past_quality(journal: Journal) -> LiveQuality:
             meter.turned(second, (), 0)
             meter.shed(verb.counts)
     unknown = [
-        (d, actions) for d, actions in admitted.values() if d.id in journal.state.open and d.deadline_us < last_us
+        (found.decision, len(found.actions))
+        for found in journal.state.open.values()
+        if found.started
+        and found.decision.deadline_us < last_us
+        and any(action.state == "in_doubt" for action in found.actions)
     ]
     return meter.seen(last_us // 1_000_000 + 1 + meter.lag_s, unknown)
 

@@ -24,6 +24,7 @@ from lictor.journal.port import Approve, Cancel, Quarantine, SetHalt, SetLimit, 
 from lictor.journal.sqlite.file import APPLICATION_ID
 from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.journal.sqlite.keys import StoredKeys
+from lictor.journal.sqlite.parking import StoredParking
 from lictor.journal.sqlite.queries import QUERIES, migrations
 from lictor.journal.sqlite.reader import Reader
 from lictor.journal.sqlite.recovery import recover
@@ -71,6 +72,7 @@ class ReadOnlyJournal(SqliteJournal):
             self.state = recover(db)
             self.state.keys = StoredKeys(db)
             self._reader = Reader(db)
+            self._parking = StoredParking(db)  # nothing is parked: all that is open is in memory
         except apsw.NotADBError as error:
             raise JournalError(f"{path} is not a Lictor journal") from error
         except apsw.Error as error:
