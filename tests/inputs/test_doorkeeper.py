@@ -193,9 +193,17 @@ def test_where_higher_classes_take_everything_nobody_below_comes_in_to_be_displa
         ahead.let_in(0, number * 900_000)
         ahead.begin_turn()
     now_us = 399 * 900_000
-    found = ahead.late(AtDoor(3, "t", now_us + 3_600_000_000), now_us)
+    found = ahead.late(AtDoor(3, "t", now_us + 30_000_000), now_us)
     assert found is not None
     assert found.seen["wait_s"] is None
     ahead.begin_turn()
     later_us = now_us + 3_600_000_000  # and when they have gone, all is as before
     assert ahead.late(AtDoor(3, "t", later_us + 10_000_000), later_us) is None
+
+
+def test_whoever_has_time_enough_is_let_in_without_a_closer_look(monkeypatch):
+    ahead = Foresight(lane_with(3), 4)
+    monkeypatch.setattr(Lane, "wait_s", lambda *_: 1 / 0)
+    assert ahead.late(AtDoor(3, "t", 60_000_000), 0) is None
+    with pytest.raises(ZeroDivisionError):
+        ahead.late(AtDoor(3, "t", 20_000_000), 0)

@@ -23,6 +23,8 @@ HALF_LIFE_CALLS, HALF_LIFE_S_MIN = 200.0, 0.1
 #: Of that time, what has to be known before much is made of it.
 KNOWN_MIN = 0.1
 LN2 = log(2.0)
+#: Whoever has so many times as long as all that waits will take is let in without a closer look.
+FAR = 8.0
 #: A smaller share of the rate is none.
 SHARE_MIN = 0.02
 
@@ -90,6 +92,9 @@ class Foresight:
     def late(self, asked: AtDoor, now_us: int) -> Late | None:
         """Why it should be shed now; None when it may come in."""
         lane, left_s, share = self.lane, (asked.deadline_us - now_us) / 1e6, 1.0
+        rate = lane.drain.per_s() or lane.slots
+        if FAR * (lane.ready.size + self.passed + 1) * lane.service.mean_s < left_s * rate:
+            return None
         if asked.priority:
             share = self._left(asked.priority, now_us)
             if share <= SHARE_MIN and lane.free <= 0:
@@ -98,7 +103,7 @@ class Foresight:
         if self.passed:
             short = sum(self._passed[: asked.priority + 1]) - max(0, lane.free)
             if short > 0:
-                wait_s += short * lane.service.mean_s / (lane.drain.per_s() or lane.slots)
+                wait_s += short * lane.service.mean_s / rate
         if wait_s <= 0.0:
             return None
         wait_s = wait_s / share if share > SHARE_MIN else inf
