@@ -21,7 +21,7 @@ NEVER = 1_000.0
 MANY, FEW = 160, 32
 #: Calls in flight when it hangs, and in how many 99th percentiles that must be seen.
 IN_FLIGHT = {16: 2.0, 3: 2.0, 2: 8.0, 1: 8.0}
-ANSWERS, QUICK_ANSWERS = 2_000_000, 20_000
+ANSWERS, QUICK_ANSWERS = 1_000_000, 10_000
 NODE_ARMS = ("lictor verified", "lictor checked", "naive")
 NODE_SEEDS = 3
 #: Virtual seconds of each phase, and decisions a second.
@@ -37,9 +37,11 @@ def run(settings: Settings) -> Findings:
         rows.append(_limiter(found, arm, seeds))
         settings.tell(f"{arm}: {rows[-1]}")
     answers = QUICK_ANSWERS if settings.quick else ANSWERS
-    said = sum(limits.alarms(seed, answers // len(seeds)) for seed in seeds)
-    settings.tell(f"{said} false alarms in {answers:,} answers")
-    found.show("S5 F4 false alarms in a million answers", said * 1e6 / answers, "alarms", 1.0, at_most=True)
+    for name, bounds in (("more calls are tried", limits.TRYING), ("fewer calls than servers", limits.BELOW)):
+        said = sum(limits.alarms(seed, answers // len(seeds), bounds) for seed in seeds)
+        settings.tell(f"{name}: {said} false alarms in {answers:,} answers")
+        million = round(said * 1e6 / answers, 2)
+        found.show(f"S5 F4 false alarms in a million answers, {name}", million, "alarms", 1.0, at_most=True)
     found.tables.append(_limits_table(rows))
     _nodes(found, settings)
     return found

@@ -284,9 +284,13 @@ def recovered(arm: str, seed: int, hangs: float = 100.0) -> tuple[int | None, fl
     return None, None
 
 
-def alarms(seed: int, answers: int) -> int:
-    """What is said of so many usual answers."""
-    drive = warmed("lictor", seed, 16, (1, 256, 16))
+#: Calls in flight at least, at most and to begin with: what the limiter finds out, and fewer than there are servers.
+TRYING, BELOW = (1, 256, 16), (8, 8, 8)
+
+
+def alarms(seed: int, answers: int, bounds: tuple[int, int, int]) -> int:
+    """What is said of so many usual answers of 16 servers."""
+    drive = warmed("lictor", seed, 16, bounds)
     count, end = 0, drive.answers + answers
     while drive.answers < end:
         count += drive.step() in {"slow", "hanging"}
