@@ -24,7 +24,7 @@ from .work import Work
 
 _ADMITTED = Result.ADMITTED
 
-#: A queue that has anything parked has at least so much in memory, where the window is not tiny.
+#: A queue that has anything parked has so much in memory, less where there are many queues, but never nothing.
 KEPT = 4
 #: Brought back for one queue at once, and in one turn for all.
 TAKEN_MAX = 512
@@ -65,7 +65,7 @@ class Window:
         self.backlog_max = backlog_max
         #: Open decisions in memory from which on what is queued is parked; never, where memory can hold all.
         self._park_from = max(1, most // 4) if backlog_max > most else backlog_max
-        self._kept = max(1, min(KEPT, most // 4))
+        self._kept = 1
         self._agenda = agenda
         self._lanes = lanes
         self._take_up = take_up
@@ -105,6 +105,7 @@ class Window:
         if state.returned:
             self._returned(at_us)
         self.on = bool(state.parking.count or len(state.open) >= self._park_from)
+        self._kept = max(1, min(KEPT, self._park_from // max(1, len(self._queues))))
 
     @property
     def count(self) -> int:
