@@ -1,7 +1,8 @@
 """F2 in real time: offered load from half of capacity to twenty times it, every arm, and the real peers.
 
-Short calls (20 ms, lognormal, deadline five means) for the asyncio arms, twelve seeds interleaved; long ones (200 ms,
-deadline 1 s) for the peers with naive and Lictor beside them, one seed, because each takes minutes.
+Short calls (20 ms, lognormal, deadline five means) for the asyncio arms, seeds interleaved: twelve for Lictor, every
+third for the others. Long ones (200 ms, deadline 1 s) for the peers with naive and Lictor beside them, one seed,
+because each takes minutes. About forty minutes in all.
 """
 
 from __future__ import annotations
