@@ -3,7 +3,7 @@
 import pytest
 from tests.rig import Payout, payouts, simulate
 
-from lictor import Priority
+from lictor import Priority, quorum
 
 
 def test_queued_work_expires_at_its_deadline_and_releases_its_key():
@@ -217,5 +217,31 @@ def test_in_a_plan_that_has_begun_what_could_not_end_in_time_ends_as_displaced()
         assert rig.loop.time() == pytest.approx(7, abs=0.01)  # when it came up, not when its time was over
         assert "c" in rig.world.order()
         assert "c later" not in rig.world.order()
+
+    simulate(main)
+
+
+def test_what_expires_in_the_turn_in_which_it_comes_up_ends_once():
+    async def main(rig):
+        def three(transfer, payout):
+            return quorum(2, *(transfer.action(account, 1) for account in ("first", "long", "waits")))
+
+        node = await rig.start(payouts(rig.world, slots=2, plan=three, kind={"expires_in_s": 3}))
+        for _ in range(8):
+            for account in ("first", "long", "waits"):
+                rig.world.says(account, 0.5)
+            await rig.outcome(Payout("a"))  # how long a call takes is known now
+        rig.world.says("first", 3)  # its slot is free at the very moment of the deadline
+        rig.world.says("long", 5)
+        write, refused = node.journal.write, []
+
+        async def written(verbs, at_us):
+            answers = await write(verbs, at_us)
+            refused.extend(answer.code for answer in answers if not answer.ok)
+            return answers
+
+        node.journal.write = written
+        assert (await rig.outcome(Payout("a"))).result == "succeeded"
+        assert refused == []
 
     simulate(main)

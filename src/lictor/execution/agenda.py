@@ -9,7 +9,7 @@ from collections.abc import Container
 from heapq import heapify, heappop, heappush
 from typing import Literal
 
-What = Literal["expire", "cut", "retry", "ask", "undo"]
+What = Literal["expire", "displaced", "cut", "retry", "ask", "undo"]
 
 
 #: Entries from which on those of decisions that have ended are looked for.

@@ -58,6 +58,7 @@ _REPORTED = {
 #: What attempts tell of themselves.
 _OF_CALLS = frozenset({"succeed", "pend", "fail", "retry", "unknown", "give_back"})
 _UNKNOWN = frozenset({_IN_DOUBT, _PENDING})
+_IDLE = frozenset({_WAITING, _BACKING_OFF})
 #: Where an action is that the world may know of.
 _REPORTABLE = _UNKNOWN | {_STARTED, _BACKING_OFF}
 
@@ -298,6 +299,9 @@ class Resolution:
         """A time that was noted has come."""
         if what == "expire":
             self._expire_waiting(work)
+        elif what == "displaced":
+            if work.state(ordinal) in _IDLE:
+                self._executor.act(work, ordinal, _EXPIRE, code=Code.DISPLACED)
         elif what == "cut":
             end_late(self._executor.attempts, self.effector(work, ordinal), work, ordinal)
         elif what == "undo":
@@ -329,8 +333,7 @@ class Resolution:
             running = {a.ordinal for a in self._executor.attempts.running if a.work is work}
             code = Code.DISPLACED if work.queued else Code.EXPIRED
             for ordinal in range(work.total):
-                idle = work.state(ordinal) in {_WAITING, _BACKING_OFF}
-                if idle and ordinal not in running:
+                if work.state(ordinal) in _IDLE and ordinal not in running:
                     self._executor.act(work, ordinal, _EXPIRE, code=code)
 
     def progressed(self, work: Work, verb: Progress | Undo) -> None:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lictor.errors import Code
 from lictor.journal.rules import stopped
 from lictor.journal.state import State
-from lictor.lifecycle import Event
 
 from .assurance import Assurance
 from .effector_lane import EffectorLane
@@ -18,8 +16,6 @@ from .executing import Executing
 from .tokens import Tokens
 from .window import Window
 from .work import Work
-
-_EXPIRE = Event.EXPIRE.value
 
 
 class Starting(Executing, Protocol):
@@ -81,11 +77,8 @@ def _displaced(executor: Starting, work: Work, name: str) -> None:
     if not work.open.started:
         work.displaced = True
     else:
-        ordinals = work.ready.get(name) or ()
-        waiting = [ordinal for ordinal in ordinals if not work.open.actions[ordinal].done]
-        work.ready.pop(name, None)
-        for ordinal in waiting:
-            executor.act(work, ordinal, _EXPIRE, code=Code.DISPLACED)
+        for ordinal in work.ready.pop(name, ()):  # in the next turn: what this one writes of it is not in force yet
+            executor.agenda.add(0, "displaced", work.open.decision.id, ordinal)
     executor.touch(work)
 
 
