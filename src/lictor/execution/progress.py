@@ -99,7 +99,7 @@ def drop_waiting(work: Work, code: str, running: Iterable[Any]) -> None:
     called = {attempt.ordinal for attempt in running if attempt.work is work} if idle else _NONE
     work.left = called.intersection(idle) if called else _NONE
     for ordinal in idle:
-        if ordinal not in called:
+        if ordinal not in called and work.state(ordinal) in _IDLE:  # else it has ended with one that it needs
             record(work, Act(ordinal, _CANCEL, work.open.actions[ordinal].fence, code))
 
 
