@@ -98,7 +98,7 @@ def test_without_the_check_at_dispatch_what_cannot_be_in_time_is_started(monkeyp
 def test_without_pressure_a_tenth_of_the_work_is_cut(monkeypatch):
     load = Load(10.0, until=170.0)
     held = run(load)
-    monkeypatch.setattr(service, "STEP", 0.0)
+    monkeypatch.setattr(service, "JUDGED", 0.0)
     loose = run(load)
     assert held.what["cut"] < 0.04 * held.starts
     assert loose.what["cut"] > 0.1 * loose.starts

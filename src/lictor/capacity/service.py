@@ -8,7 +8,8 @@ by the mean of its like. A histogram of eight buckets an octave (each 9 % wide) 
 adaptive conformal inference does (Gibbs and Candes 2021): up when a call ended late while others waited, down by so
 little for each that was in time that it rests where `LATE_MAX` of all are late. What a late call costs is what was
 turned away for it, so it counts by the share of arrivals that are: near capacity nearly none is, and admission dares
-more.
+more. Late calls are seen only when they end, a deadline after they were let in; a surge shows at once in the share that
+is turned away. So pressure is never less than what that share says: hardly any up to twice capacity, most at ten times.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ LOOK_EVERY = 32
 LATE_MAX = 0.0005
 STEP = 0.1
 #: How much of a new judgement goes into the share that is turned away.
-JUDGED = 0.01
+JUDGED = 0.03
 PRESSURE_MAX = 2.0
+#: The power of the share turned away that pressure follows in a surge.
+SURGE = 4
 _EASE = STEP * LATE_MAX / (1.0 - LATE_MAX)
 #: The first bucket ends at a millionth of the mean, the last one begins at 65,536 times it.
 _OCTAVE = 8
@@ -92,7 +95,7 @@ class ServiceTime:
         From the median to the 99th percentile; under more pressure than that on to `longest`, because then it is the
         predicted wait that is in error.
         """
-        typical, pressure = self.typical, self.pressure
+        typical, pressure = self.typical, max(self.pressure, PRESSURE_MAX * self.turned**SURGE)
         if not pressure or longest <= typical:
             return typical
         careful = min(self.careful, longest)
