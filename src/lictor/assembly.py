@@ -63,18 +63,8 @@ def assemble(
         clock.outside.wall_us,
     )
     inputs.guard(execution.lanes, randomness)
-    return Pipeline(
-        journal,
-        clock,
-        inputs,
-        decisions,
-        validation,
-        execution,
-        monitoring,
-        feedback,
-        settings.turn_max,
-        answered=answered,
-    )
+    parts = (inputs, decisions, validation, execution, monitoring, feedback)
+    return Pipeline(journal, clock, *parts, settings.turn_max, answered=answered)
 
 
 def _trade(settings: Settings, execution: Executor, validation: Validator) -> None:
