@@ -274,9 +274,8 @@ class App(Declared):
     ) -> DeclareEffector:
         """Declare what performs actions of one kind: a function, async or not, whose first parameter is the `Call`.
 
-        A sync one runs in a thread, or with `runs_in="process"` in a worker process, which its time-out kills. `slots`
-        is how many run at once; `Adaptive` finds that out. `hedge` makes a second call where the first one is slow.
-        With `cut` a call that still runs at its deadline is cut off: say so where half an effect harms nobody.
+        A sync one runs in a thread, or with `runs_in="process"` in a process, which its time-out kills. `slots` is how
+        many run at once; `Adaptive` finds that out. `hedge` calls twice where that is slow. `cut` ends late calls.
 
         Raises:
             DeclarationError: these do not go together, as the message says.
@@ -285,7 +284,6 @@ class App(Declared):
 
         def declare(perform: Callable[..., Any]) -> Effector[..., Any]:
             called = name or str(getattr(perform, "__name__", "effector"))
-            function = importable(perform, called) if runs_in == "process" else None
             made: Effector[..., Any] = Effector(
                 called,
                 perform,
@@ -301,7 +299,7 @@ class App(Declared):
                 nests,
                 slots if isinstance(slots, Adaptive) else None,
                 hedge,
-                function,
+                importable(perform, called) if runs_in == "process" else None,
                 cut,
             )
             return self._add(self.effectors, called, made, "effector")

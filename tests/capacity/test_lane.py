@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from tests.capacity.offered import Load, Offer, run
 
-from lictor.capacity import fairness, feasibility, lane, service
+from lictor.capacity import fairness, feasibility, lane, service, tenants
 from lictor.capacity.feasibility import late
 from lictor.capacity.lane import Lane
 
@@ -118,7 +118,7 @@ def test_without_correction_of_what_was_charged_the_dear_tenant_gets_most(monkey
     learn = fairness.FairQueue.learn
     monkeypatch.setattr(fairness.FairQueue, "settle", lambda q, p, t, c: (learn(q, p, t, c), None)[1])
     monkeypatch.setattr(fairness.FairQueue, "reckoned", lambda q, p, t: q.cost)
-    monkeypatch.setattr(fairness._Tenant, "cost", property(lambda t: 1.0, lambda t, v: None), raising=False)
+    monkeypatch.setattr(tenants.Tenant, "cost", property(lambda t: 1.0, lambda t, v: None), raising=False)
     served = run(load).served
     assert served["long"] > 2 * served["short"]
 

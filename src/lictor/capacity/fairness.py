@@ -14,117 +14,21 @@ O(log tenants + log work) an operation, and a move of memory in the sorted list 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
+from .tenants import TENANTS_KEPT, Tenant, Tenants
+
 W = TypeVar("W")
 
-#: Idle tenants are forgotten from this many on; those who are gone leave nothing behind (I17).
-TENANTS_KEPT = 1_024
 #: After so many of a higher class one of the class below goes, so that nobody starves; never past the top class.
 AGEING = 16
 TOP = 0
 #: Pieces of work over which a tenant's average cost is learned, and how many make it known.
 LEARNED_FROM = 20
 KNOWN_FROM = 3
-#: The front of the list of tenants is cut off when so many have gone from it.
-GONE_MIN = 64
-
-
-class _Tenant(Generic[W]):
-    """One tenant in one class."""
-
-    __slots__ = ("claims", "cost", "known", "lent", "place", "running", "time", "weight", "work")
-
-    def __init__(self, weight: float, cost: float) -> None:
-        self.weight = weight
-        #: What its work costs on average: a guess, until so much of it is known.
-        self.cost = cost
-        self.known = 0
-        #: Virtual time: where its next work starts.
-        self.time = 0.0
-        #: Its entry among those who wait; None while it waits for nothing.
-        self.place: tuple[float, int, _Tenant[W]] | None = None
-        self.work: list[tuple[int, int, W]] = []
-        #: Work was turned away since it was served last: its time still holds.
-        self.claims = False
-        #: What was taken and has not been settled: how much, and what was charged for it.
-        self.running = 0
-        self.lent = 0.0
-
-
-class _Class(Generic[W]):
-    """The tenants of one class."""
-
-    __slots__ = (
-        "away",
-        "away_count",
-        "coming",
-        "coming_cost",
-        "coming_count",
-        "cost",
-        "count",
-        "forget_at",
-        "gone",
-        "order",
-        "priority",
-        "tenants",
-        "time",
-        "weight",
-    )
-
-    def __init__(self, priority: int) -> None:
-        self.priority = priority
-        #: How much waits, and what it is reckoned to cost.
-        self.count = 0
-        self.cost = 0.0
-        self.forget_at = TENANTS_KEPT
-        #: Virtual time: where the work that was taken last had its start. It never goes back.
-        self.time = 0.0
-        self.tenants: dict[str, _Tenant[W]] = {}
-        #: Those who wait, by their times and then as they came; the first `gone` entries have been served.
-        self.order: list[tuple[float, int, _Tenant[W]]] = []
-        self.gone = 0
-        #: The weights of those who wait, together.
-        self.weight = 0.0
-        #: What will be pushed after this turn's commit, by tenant.
-        self.coming: dict[str, int] = {}
-        self.coming_count = 0
-        self.coming_cost = 0.0
-        #: What waits elsewhere and will be pushed in time, by tenant.
-        self.away: dict[str, int] = {}
-        self.away_count = 0
-
-    def enter(self, tenant: _Tenant[W], ticket: int) -> None:
-        """The tenant waits at its time."""
-        tenant.place = place = (tenant.time, ticket, tenant)
-        order = self.order
-        if not order or order[-1] < place:
-            order.append(place)
-        else:
-            insort(order, place, lo=self.gone)
-
-    def leave(self, tenant: _Tenant[W]) -> None:
-        """The tenant waits there no more."""
-        place, tenant.place = tenant.place, None
-        if place is None:
-            return
-        order = self.order
-        at = bisect_left(order, place, lo=self.gone)
-        if at == self.gone:
-            self.gone += 1
-            if self.gone >= GONE_MIN and self.gone * 2 >= len(order):
-                del order[: self.gone]
-                self.gone = 0
-        else:
-            del order[at]
-
-    def start(self, tenant: _Tenant[W], credit: float) -> float:
-        """Where work of a tenant that waits for nothing would start now."""
-        since = self.time - credit / tenant.weight if tenant.claims else self.time
-        return max(tenant.time, since)
 
 
 class FairQueue(Generic[W]):
@@ -132,9 +36,9 @@ class FairQueue(Generic[W]):
 
     def __init__(self, weights: Mapping[str, float] | None = None) -> None:
         self._weights = weights or {}
-        self._classes: dict[int, _Class[W]] = {}
+        self._classes: dict[int, Tenants[W]] = {}
         #: The same, the highest class first.
-        self._sorted: list[_Class[W]] = []
+        self._sorted: list[Tenants[W]] = []
         self._ticket = 0
         #: How many have gone since a lower class had its turn.
         self._passed = 0
@@ -155,19 +59,19 @@ class FairQueue(Generic[W]):
 
     # -- work -----------------------------------------------------------------------------------------------------
 
-    def _class(self, priority: int) -> _Class[W]:
+    def _class(self, priority: int) -> Tenants[W]:
         queue = self._classes.get(priority)
         if queue is None:
-            queue = self._classes[priority] = _Class(priority)
+            queue = self._classes[priority] = Tenants(priority)
             self._sorted = sorted(self._classes.values(), key=lambda found: found.priority)
         return queue
 
-    def _tenant(self, queue: _Class[W], tenant: str) -> _Tenant[W]:
+    def _tenant(self, queue: Tenants[W], tenant: str) -> Tenant[W]:
         found = queue.tenants.get(tenant)
         if found is None:
             if len(queue.tenants) >= queue.forget_at:
                 self._forget(queue)
-            found = queue.tenants[tenant] = _Tenant(self._weights.get(tenant, 1.0), self.cost)
+            found = queue.tenants[tenant] = Tenant(self._weights.get(tenant, 1.0), self.cost)
         return found
 
     def push(self, work: W, priority: int, tenant: str, deadline_us: int) -> None:
@@ -295,7 +199,7 @@ class FairQueue(Generic[W]):
             queue.order.sort()
             self.size += queue.count
 
-    def _next(self) -> _Class[W]:
+    def _next(self) -> Tenants[W]:
         """The class that goes next: the highest, but for one turn in `AGEING`, which goes to the one below it.
 
         So low work is lifted within a bound; the top class is never made to wait for it.
@@ -305,7 +209,7 @@ class FairQueue(Generic[W]):
         self.aged = self._passed >= AGEING and top.priority != TOP and len(waiting) > 1
         return waiting[1] if self.aged else top
 
-    def _forget(self, queue: _Class[W]) -> None:
+    def _forget(self, queue: Tenants[W]) -> None:
         """Drop tenants that are idle and behind the queue's time: returning, they would start at it anyway."""
         since = queue.time - self.credit
         queue.tenants = {
