@@ -18,7 +18,7 @@ def run(settings: Settings) -> Findings:
     """Measure and show."""
     found = findings("real_f2", "real", settings)
     seeds = settings.every_seed()
-    short = plan.smoke_cells(settings.seed) if settings.quick else plan.short_cells(seeds)
+    short = plan.quick_cells(settings.seed) if settings.quick else plan.short_cells(seeds)
     out = Path(settings.out) / "real"
     shorts = run_cells(short, seed=settings.seed, out=out, tell=settings.tell)
     longs = run_cells(

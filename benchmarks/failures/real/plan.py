@@ -77,6 +77,13 @@ def long_cells(seed: int, *, quick: bool = False) -> Iterator[Cell]:
             yield Cell(arm=arm, workload=LONG, stages=stages, seed=seed, calibrate_s=2.0, tuned=tuned, engine_core=None)
 
 
+def quick_cells(seed: int) -> Iterator[Cell]:
+    """A look at every figure, in a minute."""
+    for arm in ("naive", "semaphore", "best-known (Gradient2)", "lictor", "lictor sync"):
+        stages = (*steady((0.8, 10.0, 20.0), SHORT, windows=10.0), *(stairs(SHORT) if arm == "lictor" else ()))
+        yield Cell(arm=arm, workload=SHORT, stages=stages, seed=seed, calibrate_s=0.5)
+
+
 def smoke_cells(seed: int) -> Iterator[Cell]:
     """The same shape in seconds."""
     for arm in ("naive", "lictor"):
