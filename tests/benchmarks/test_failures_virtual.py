@@ -25,6 +25,8 @@ from benchmarks.failures.virtual.storm import Trigger, storm
 from benchmarks.failures.virtual.workload import D_US, Stretch, stretches, workload
 from benchmarks.failures.virtual.world import Call, Job, Server, World
 
+from lictor.capacity import service
+
 LOADS = (0.8, 2.0, 10.0)
 
 
@@ -70,6 +72,21 @@ def test_what_is_not_cut_ends_late() -> None:
     for arm, late in ((Lictor, False), (WithoutCut, True)):
         (level,) = Judge(f2.windows(offered)).levels(play(arm, workload(1, offered).jobs(), 1))
         assert (level.late > 0.001) is late
+
+
+def test_a_surge_is_met_before_the_first_of_it_end_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept(repeats: int = 12) -> float:
+        """Share of slot time spent on what is kept, from the sixth to the tenth service time after the step."""
+        shares = []
+        for repeat in range(repeats):
+            offered = stretches((0.8, 10.0), (0.8, 0.25))
+            jobs = play(Lictor, workload(repeat, offered).jobs(), 1)
+            shares += f2._kept_share(jobs, offered[1].from_us, 12)[6:11]
+        return sum(shares) / len(shares)
+
+    held = kept()
+    monkeypatch.setattr(service, "SURGE", 1_000)
+    assert kept() < held - 0.03
 
 
 def test_the_judge_counts_what_is_kept_by_its_share_inside() -> None:
