@@ -71,6 +71,7 @@ class Insight:
 
     def quality(self) -> LiveQuality:
         """What was kept of the value that could have been kept: now, and at each load that was seen."""
+        self.pipeline.observe()
         return self.metered.quality()
 
     def health(self) -> Health:
