@@ -207,15 +207,16 @@ def _budgets(app: App, features: Features) -> None:
             return allow(calls.take())
 
 
+def _asking(effector: Any, behind: Party, *, undo: bool = False, stop: bool = False) -> None:
+    effector.reconcile(behind.ask)
+    if undo:
+        effector.compensate(behind.undo)
+    if stop:
+        effector.cancel(behind.stop)
+
+
 def _effectors(app: App, world: World, features: Features) -> None:
     cash = app.balances["cash"]
-
-    def asking(effector: Any, behind: Party, *, undo: bool = False, stop: bool = False) -> None:
-        effector.reconcile(behind.ask)
-        if undo:
-            effector.compensate(behind.undo)
-        if stop:
-            effector.cancel(behind.stop)
 
     bank = world.party("transfer", idempotent=False, timeout_s=2.0, budget="cash")
     correspondent = world.party("wire", idempotent=False, timeout_s=2.0)
@@ -257,10 +258,10 @@ def _effectors(app: App, world: World, features: Features) -> None:
     async def trade(call: Call, account: str, amount: int) -> Any:
         return await venue.order(call, account, amount, amount=amount)
 
-    asking(transfer, bank, undo=True)
-    asking(ship, shop, undo=True)
-    asking(book_, book, undo=True)
-    asking(trade, venue, stop=True)
+    _asking(transfer, bank, undo=True)
+    _asking(ship, shop, undo=True)
+    _asking(book_, book, undo=True)
+    _asking(trade, venue, stop=True)
 
 
 def _plans(app: App) -> None:
