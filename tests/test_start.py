@@ -81,12 +81,16 @@ def test_what_has_not_begun_when_the_journal_fails_does_not_begin():
     begun: list[str] = []
 
     class Failing(MemoryJournal):
-        async def write(self, verbs: Any, at_us: int) -> Any:
-            if admitted and any(isinstance(verb, Admit) for verb in verbs):
-                raise JournalIOError("the disk is gone")
-            admitted.extend(verb for verb in verbs if isinstance(verb, Admit))
-            return await super().write(verbs, at_us)
+        """Its disk is found to be gone after an admission was committed, and before the loop comes to the effect."""
 
+        async def write(self, verbs: Any, at_us: int) -> Any:
+            answers = await super().write(verbs, at_us)
+            admitted.extend(verb for verb in verbs if isinstance(verb, Admit))
+            if admitted:
+                asyncio.get_running_loop().call_soon(nodes[0]._fail, JournalIOError("the disk is gone"))
+            return answers
+
+    nodes: list[Node] = []
     admitted: list[Any] = []
     app = App("fails", version="1")
     app.decision(expires_in_s=600)(Pay)
@@ -99,11 +103,9 @@ def test_what_has_not_begun_when_the_journal_fails_does_not_begin():
     app.plan(Pay)(lambda pay_: pay.action())
 
     async def main():
-        async with Node(app, Failing(), settings=Settings(turn_max=1, drain_s=0.0)) as node:
-            waiting = [
-                asyncio.ensure_future(node.submit(Pay(n))) for n in range(2)
-            ]  # two turns in one step of the loop
-            await asyncio.wait(waiting)
+        async with Node(app, Failing(), settings=Settings(drain_s=0.0)) as node:
+            nodes.append(node)
+            await asyncio.wait([asyncio.ensure_future(node.submit(Pay(1)))])
             while node.pipeline.execution.running():
                 await asyncio.sleep(0)
             return node.failure
