@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,10 +118,6 @@ class Rig(NamedTuple):
     directory: Path
     #: Peers: as their documentation says, or tuned by hand.
     tuned: bool = False
-
-    def wall_us(self, due_us: int) -> int:
-        """A time of the stage by the wall clock."""
-        return time.time_ns() // 1000 - self.downstream.now_us() + due_us
 
 
 class Arm:

@@ -82,7 +82,9 @@ class Memory(Arm):
         return Node(build(self.rig), settings=Settings(durability="memory"))
 
     def offer(self, batch: Sequence[Arrival]) -> None:
-        until_us = self.rig.wall_us(0) + int(self.rig.workload.deadline_s * 1e6)
+        # The stage began then, by the node's own clock, which no step of the wall clock moves.
+        began_us = self._node.clock.wall_us() - self.rig.downstream.now_us()
+        until_us = began_us + int(self.rig.workload.deadline_s * 1e6)
         signals = [
             Signal(
                 source="load",
