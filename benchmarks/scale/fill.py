@@ -35,6 +35,8 @@ BATCH = 1_000
 PER_SECOND = 10_000
 #: How long an open decision still has.
 OPEN_FOR_S = 86_400
+#: Commits between two records of what was learned.
+LEARN_EACH = 10
 GATES = 5
 SOURCE = "load"
 
@@ -176,6 +178,7 @@ async def fill(
     journal = SqliteJournal(path, durability="journal")
     start_us = time.time_ns() // 1000 - count * 1_000_000 // PER_SECOND
     await journal.open(start_us)
+    learned = [row.verb async for row in journal.scan() if isinstance(row.verb, port.Learn)][-1]
     ids, key_of = Ids(), keys(seed)
     running: list[port.Admit] = []
     for first in range(0, count, batch):
@@ -191,10 +194,14 @@ async def fill(
             else:
                 admission = told.waiting(admission, OPEN_FOR_S)
             verbs.append(admission)
+        if first // batch % LEARN_EACH == 0:  # as a node does every second; else the next one learns from all of it
+            verbs.append(replace(learned, at_us=at_us))
         await _write(journal, verbs, at_us)
         if first // batch % 100 == 99:
             tell(f"{first + batch:,} of {count:,} in {time.monotonic() - began_s:.0f} s")
-    await _write(journal, [told.end(begun, journal.state.at_us) for begun in running], journal.state.at_us)
+    at_us = journal.state.at_us
+    last = replace(learned, at_us=at_us)
+    await _write(journal, [*(told.end(begun, at_us) for begun in running), last], at_us)
     await journal.close()
     return Filled(closed, still_open, time.monotonic() - began_s)
 
