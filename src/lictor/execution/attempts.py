@@ -245,8 +245,11 @@ class Attempts:
 
     @staticmethod
     def cut(attempt: Attempt) -> None:
-        """End a call that runs, if that can be done from outside."""
-        if attempt.task is not None:
+        """End a call that runs, if that can be done from outside.
+
+        One that the loop has not come to yet sees by itself that it is over: cancelled now, it would not clear up.
+        """
+        if attempt.task is not None and attempt.begun:
             attempt.task.cancel()
 
     def cut_off(self, work: Work, ordinal: int, event: str = "", code: str | None = None) -> None:
@@ -299,7 +302,8 @@ class Attempts:
     async def _ask(self, attempt: Attempt, question: Callable[..., Any]) -> None:
         plan, effector, work = attempt.work.open.plan, attempt.effector, attempt.work
         try:
-            if plan is None:
+            attempt.begun = True
+            if plan is None or attempt.told:  # it came to its time-out before the loop came to it
                 return
             args, kwargs = arguments(plan.actions[attempt.ordinal], effector, work.result)
             lane = None if inspect.iscoroutinefunction(question) else self._lanes.get(effector.name)

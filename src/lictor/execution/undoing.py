@@ -52,8 +52,11 @@ class Undoing:
     def _call(self, work: Work, ordinal: int) -> None:
         plan = work.open.plan
         effector = self._executor.app.effectors[plan.actions[ordinal].effector if plan else ""]
-        if effector.undoes is not None:
-            self._executor.attempts.ask(work, ordinal, effector, effector.undoes, "undo")
+        if effector.undoes is None or self._executor.attempts.ask(work, ordinal, effector, effector.undoes, "undo"):
+            return
+        # The call before it has not ended: it still runs, or was told to end and is about to.
+        later_us = self._executor.clock.wall_us() + int(effector.poll_after_s * 1e6)
+        self._executor.agenda.add(later_us, "undo", work.open.decision.id, ordinal)
 
     def take(self, work: Work, ordinal: int, news: News, at_us: int) -> None:
         """A `compensate` has come back."""
