@@ -100,7 +100,8 @@ async def killed(node):
 
 
 def known(node):
-    """Everything that feedback knows, as plain values that compare exactly."""
+    """Everything that feedback knows, the last turn included, as plain values that compare exactly."""
+    node.pipeline.observe()
     feedback = node.pipeline.feedback
     tallies = {key: tally.values() for key, tally in feedback.scores.tallies().items()}
     quality = {source: share.values() for source, share in feedback.scores.quality.items()}
