@@ -24,6 +24,8 @@ _KEY_COLUMN, _KEY_ROW = 310, 21
 #: The colour of an arm, by the beginning of its name: in light, in dark.
 _COLOURS = {
     "lictor": ("#0b6e4f", "#4fd1a5"),
+    "lictor sync": ("#6a9a1f", "#b5dd6c"),
+    "lictor, 200 ms": ("#0b4f6e", "#4fb4e0"),
     "naive": ("#b42318", "#ff8a7a"),
     "semaphore": ("#b7791f", "#f0c060"),
     "best-known (Gradient2": ("#2563c9", "#79a8f5"),
@@ -35,7 +37,7 @@ _COLOURS = {
 }
 _OTHER = ("#667080", "#97a0ad")
 _ORDER = list(_COLOURS)
-_STYLES = [name.lower().translate({ord(letter): None for letter in " ()"}) for name in _ORDER]
+_STYLES = [name.lower().translate({ord(letter): None for letter in " (),"}) for name in _ORDER]
 
 
 def page(curves: Sequence[Curve]) -> str:
@@ -122,7 +124,7 @@ def panel(
 
 def _dot(curve: Curve, load: float, y: float) -> str:
     said = escape(f"{_label(curve)} at {load:g}x: {y:.3f}")
-    radius = 3.2 if _family(curve) == "lictor" else 2.1
+    radius = 3.2 if _family(curve).startswith("lictor") else 2.1
     return (
         f'<circle class="f-{_family(curve)}" cx="{_x(load):.1f}" cy="{_y(y):.1f}" r="{radius}">'
         f"<title>{said}</title></circle>"
@@ -132,7 +134,7 @@ def _dot(curve: Curve, load: float, y: float) -> str:
 def _stroke(curve: Curve, path: str) -> str:
     dashed = ' stroke-dasharray="5 4"' if curve.rig == "real" else ""
     thin = ' opacity=".75" stroke-dasharray="1.5 3"' if "tuned" in curve.arm else dashed
-    width = 3.2 if _family(curve) == "lictor" else 1.8
+    width = 3.2 if _family(curve).startswith("lictor") else 1.8
     return f'<path class="line s-{_family(curve)}" stroke-width="{width}"{thin} d="{path}"/>'
 
 
@@ -145,8 +147,8 @@ def _chosen(curves: Sequence[Curve]) -> list[Curve]:
 
 def _family(curve: Curve) -> str:
     """The style of an arm, also its class name."""
-    found = next((place for place, name in enumerate(_ORDER) if curve.arm.lower().startswith(name.lower())), None)
-    return "other" if found is None else _STYLES[found]
+    found = [place for place, name in enumerate(_ORDER) if curve.arm.lower().startswith(name.lower())]
+    return _STYLES[max(found, key=lambda place: len(_ORDER[place]))] if found else "other"
 
 
 def _label(curve: Curve) -> str:
