@@ -72,5 +72,6 @@ def _trade(settings: Settings, execution: Executor, validation: Validator) -> No
     execution.headroom = Headroom(settings.headroom, execution.lanes) if settings.headroom else None
     if settings.assurance != "fast":
         execution.assurance.policy = validation.gatekeeper.policy
-        execution.assurance.recheck = validation.rechecking(execution.assurance.heard).ask
+        rechecking = validation.rechecking(execution.assurance.heard)
+        execution.assurance.recheck, execution.assurance.outdated = rechecking.ask, rechecking.outdated
     execution.resolution.verifying.on = settings.assurance == "verified"

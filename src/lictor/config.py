@@ -17,9 +17,9 @@ class Settings:
 
     #: What an acknowledgement survives: `memory` nothing, `journal` a crash of the process, `sync` a loss of power.
     durability: str = "sync"
-    #: How often it is asked whether an effect is right. `fast`: the gates, at admission. `checked`: and what a deploy
-    #: finds admitted under another policy is ruled again before it starts. `verified`: and the world is asked
-    #: (`reconcile`) before a success counts.
+    #: How often it is asked whether an effect is right. `fast`: the gates, at admission. `checked`: and what was
+    #: admitted under another policy than a deploy brought, or by a reference that has changed since, is ruled again
+    #: before it starts. `verified`: and the world is asked (`reconcile`) before a success counts.
     assurance: str = "checked"
     #: Share of each effector's measured capacity that admission leaves free, so that what an outage leaves drains fast.
     headroom: float = 0.0

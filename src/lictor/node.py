@@ -307,7 +307,9 @@ class Node(Submission, Insight):
         try:
             loaded = reference.load()
             value = await loaded if inspect.isawaitable(loaded) else loaded
-            self.pipeline.validation.loaded(reference.name, value, self.clock.wall_us())
+            now_us = self.clock.wall_us()
+            if self.pipeline.validation.loaded(reference.name, value, now_us):
+                self.pipeline.execution.assurance.loaded(now_us)
             self.wake()
         except (Exception, asyncio.CancelledError) as error:  # a loader is user code
             if being_cancelled():

@@ -58,8 +58,9 @@ def _pick(executor: Starting, work: Work, name: str) -> int | None:
         executor.window.leave(work)
     if not ordinals or work.concluded or executor.halted(work):
         return None  # what a halt keeps is queued again by `resumed`
-    if work.open.verdict.policy is not executor.assurance.policy and executor.assurance.stale(work):
-        return None  # other gates let it in; it is queued again when those of today do
+    verdict, assurance = work.open.verdict, executor.assurance
+    if (verdict.policy is not assurance.policy or verdict.at_us <= assurance.changed_us) and assurance.stale(work):
+        return None  # what let it in holds no longer; it is queued again when the gates of today say the same
     if work.takes and not work.paid and not executor.tokens.take(work.takes):
         executor.tokens.wait(work)
         return None

@@ -64,8 +64,8 @@ class Work(msgspec.Struct, eq=False):
     left: frozenset[int] | set[int] | None = None
     #: It came up too late to be in time: others were before it.
     displaced: bool = False
-    #: Admitted under another policy, and the gates of today say the same; see `assurance`.
-    assured: bool = False
+    #: After how many changes the gates were last asked again and said the same, see `assurance`; 0 while they were not.
+    assured: int = 0
     #: Actions that are still to be undone, the latest last; None while nothing is undone.
     undoing: list[int] | None = None
     undo_tries: int = 0

@@ -1,4 +1,4 @@
-"""Rules again on decisions that were admitted under another policy, and says whether they would be admitted today.
+"""Rules again on decisions that were admitted by what holds no longer, and says whether they would be admitted today.
 
 What a decision has reserved counts as free for it: its gates see the budgets as if it came anew.
 """
@@ -47,6 +47,17 @@ class Rechecking:
             self._spawn(self._look_up(found, value, now_us))
         else:
             self._rule(found, value, now_us, None)
+
+    def outdated(self, found: Open) -> bool:
+        """Whether a reference that its enforced gates read has another version by now."""
+        references = self._world.references
+        for ruling in found.verdict.rulings:
+            if not ruling.shadow:
+                for read in ruling.reads:
+                    now = references.get(read.name)
+                    if now is not None and now.read.version != read.version:
+                        return True
+        return False
 
     async def _look_up(self, found: Open, value: Any, now_us: int) -> None:
         left_s = (found.decision.deadline_us - now_us) / 1e6

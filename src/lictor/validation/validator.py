@@ -207,11 +207,15 @@ class Validator:
 
     # -- references -----------------------------------------------------------------------------------------------
 
-    def loaded(self, name: str, value: Any, at_us: int) -> None:
-        """A reference was loaded; a new version goes into the journal, so that rehearse can read it again."""
+    def loaded(self, name: str, value: Any, at_us: int) -> bool:
+        """A reference was loaded; whether it has another version than before.
+
+        A new version goes into the journal, so that rehearse can read it again.
+        """
         new = self.references.put(name, value, at_us)
         if new is not None:
             self._refer.append(Refer(name, new.version, at_us, new.stored))
+        return new is not None
 
     def verbs(self) -> list[Verb]:
         """What this stage has to write."""
