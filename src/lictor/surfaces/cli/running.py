@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,7 +24,7 @@ from .reach import FLAG, Where
 WAIT_S = 60.0
 
 
-def run(
+def run(  # noqa: PLR0913 - each is a flag
     app: Annotated[str, Parameter(help="MODULE:APP, for example payouts:app; a file payouts.py will do.")],
     /,
     *,
@@ -34,16 +35,25 @@ def run(
         Literal["fast", "checked", "verified"], Parameter(help="How often it is asked whether effects are right.")
     ] = "checked",
     headroom: Annotated[float, Parameter(help="Share of capacity kept free.", validator=Number(gte=0, lt=1))] = 0.0,
+    http: Annotated[
+        str | None, Parameter(help="Serve HTTP and the dashboard on HOST:PORT, for example 127.0.0.1:8700.")
+    ] = None,
+    tls_cert: Annotated[Path | None, Parameter(help="Certificate chain (PEM) to serve HTTPS with.")] = None,
+    tls_key: Annotated[Path | None, Parameter(help="Its private key (PEM).")] = None,
+    behind_proxy: Annotated[
+        str | None, Parameter(help="Address of the proxy that terminates TLS in front of this node.")
+    ] = None,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> int:
     """Run a node: recover what is open, take decisions on the control socket, drain on Ctrl-C or SIGTERM."""
     from lictor.config import Settings
     from lictor.surfaces.loading import load
 
-    from .serving import serve
+    from .serving import Front, serve
 
     settings = Settings(durability=durability, assurance=assurance, headroom=headroom)
-    return serve(load(app), where.journal, settings, as_json=where.json)
+    front = Front.of(http, tls_cert, tls_key, behind_proxy)
+    return serve(load(app), where.journal, settings, front, as_json=where.json)
 
 
 def submit(  # noqa: PLR0913 - each is a field of the signal

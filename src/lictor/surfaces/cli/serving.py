@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lictor.app import App
 from lictor.config import Settings
+from lictor.errors import DeclarationError
 from lictor.node import Node
 from lictor.surfaces.control import Control, socket_of
 
@@ -19,26 +23,71 @@ from .output import Exit, console, lines
 LOOK_S = 0.2
 
 
-def serve(app: App, journal: Path, settings: Settings, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Where HTTP is served, and how."""
+
+    host: str
+    port: int
+    cert: Path | None = None
+    key: Path | None = None
+    behind_proxy: str | None = None
+
+    @classmethod
+    def of(cls, address: str | None, cert: Path | None, key: Path | None, behind_proxy: str | None) -> Self | None:
+        """What the flags say; None where HTTP is not to be served.
+
+        Raises:
+            DeclarationError: it may not be served there, or the flags do not go together.
+        """
+        if address is None:
+            if cert or key or behind_proxy:
+                raise DeclarationError("nothing is served by HTTP", hint="say where: --http 127.0.0.1:8700")
+            return None
+        from lictor.surfaces.http.server import address_of, check_bind
+
+        if key is not None and cert is None:
+            raise DeclarationError("--tls-key without --tls-cert", hint="give both")
+        host, port = address_of(address)
+        check_bind(host, tls=cert is not None, behind_proxy=behind_proxy)
+        return cls(host, port, cert, key, behind_proxy)
+
+
+def serve(app: App, journal: Path, settings: Settings, front: Front | None = None, *, as_json: bool) -> int:
     """Run a node until it is told to stop; 0 when it stopped as told."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(app, journal, settings, as_json=as_json))
+        return runner.run(_serve(app, journal, settings, front, as_json=as_json))
 
 
-async def _serve(app: App, journal: Path, settings: Settings, *, as_json: bool) -> int:
+@asynccontextmanager
+async def _served(node: Node, front: Front | None) -> AsyncIterator[str | None]:
+    """The address at which HTTP is served meanwhile; None where it is not."""
+    if front is None:
+        yield None
+        return
+    from lictor.surfaces.http.server import HttpServer
+
+    server = HttpServer(node, front.host, front.port, cert=front.cert, key=front.key, behind_proxy=front.behind_proxy)
+    async with server:
+        yield server.url
+
+
+async def _serve(app: App, journal: Path, settings: Settings, front: Front | None, *, as_json: bool) -> int:
     node = Node(app, str(journal), settings=settings)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     async with node:
-        async with Control(node, socket_of(journal)) as control:
-            _announce(node, journal, control.path, as_json=as_json)
+        async with _served(node, front) as url, Control(node, socket_of(journal)) as control:
+            _announce(node, journal, control.path, url, as_json=as_json)
             await _until(told, node)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)  # the second one ends the process at once
             running = node.pipeline.execution.running()
             _note("draining", {"running": running}, as_json=as_json)
+            if url is not None and node.failure is None:
+                await node.drain()  # who waits for an outcome is told it, who submits that it is too late
         failure = node.failure
     if failure is not None:
         _note("failed", {"error": str(failure)}, as_json=as_json)
@@ -57,7 +106,7 @@ async def _until(told: asyncio.Event, node: Node) -> None:
             continue
 
 
-def _announce(node: Node, journal: Path, path: Path, *, as_json: bool) -> None:
+def _announce(node: Node, journal: Path, path: Path, url: str | None, *, as_json: bool) -> None:
     """What is served, once it is."""
     app, state = node.app, node.journal.state
     held = sum(found.state == "held" for found in state.open.values())
@@ -69,6 +118,7 @@ def _announce(node: Node, journal: Path, path: Path, *, as_json: bool) -> None:
             "journal": str(journal),
         }
         facts |= {"socket": str(path), "epoch": state.epoch, "open": state.open_count, "held": held}
+        facts |= {} if url is None else {"http": url}
         lines([{"event": "ready", **facts}])
         return
     out = console(error=True)
@@ -88,6 +138,11 @@ def _announce(node: Node, journal: Path, path: Path, *, as_json: bool) -> None:
         out.print(f"  recovered {state.open_count} open decisions, {held} of them held", markup=False)
     for halt in state.halts.values():
         out.print(f"  {halt.mode:9} {halt.scope} by {halt.by}: {halt.reason}", style="yellow", markup=False)
+    if url is not None:
+        out.print(f"  http      {url}", markup=False)
+        if not state.grants:
+            first = f"lictor keys make NAME --roles admin --journal {journal}"
+            out.print(f"  no key has been made, so nobody gets in yet: {first}", style="yellow", markup=False)
     out.print(f"ready on {path}; Ctrl-C drains and stops", style="green", markup=False)
     sys.stderr.flush()
 

@@ -1,0 +1,1 @@
+"""The HTTP surface: every path that is served, in one table, behind one door."""

@@ -1,0 +1,47 @@
+"""What a route answers with: any ASGI callable. `Answer` is the lean one; Starlette's responses are others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+#: Sends an answer. Starlette's responses are such, and so is `Answer`.
+Response = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pairs = tuple[tuple[bytes, bytes], ...]
+
+JSON = b"application/json"
+#: On every answer of the API: it is nobody's to cache, to guess the type of, or to frame.
+GUARDED: Pairs = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+
+encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
+
+
+class Answer:
+    """A whole body, known at once."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes = b"", media: bytes = JSON, headers: Pairs = ()) -> None:
+        self.status = status
+        self.body = body
+        self.headers = [
+            (b"content-type", media),
+            (b"content-length", b"%d" % len(body)),
+            *GUARDED,
+            *headers,
+        ]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def answer(value: Any, status: int = 200, headers: Pairs = ()) -> Answer:
+    """Plain data as JSON."""
+    return Answer(status, encode(value), JSON, headers)

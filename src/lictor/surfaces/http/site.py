@@ -1,0 +1,171 @@
+"""The ASGI application: finds the route, asks the door who it is, reads what the route declares, and lets it answer.
+
+In this order, and each with its own status: 404 no such path, 405 not with this method, 401 nobody, 403 not with this
+credential, 406 not in this form, 415 and 413 not with this body, 400 not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from lictor.declarations.plain import told
+from lictor.errors import LictorError
+from lictor.node import Node
+from lictor.surfaces.access.door import Door
+from lictor.surfaces.access.principal import Permission, Principal
+from lictor.surfaces.requests import Requests
+
+from .answers import Receive, Response, Scope, Send
+from .headers import Headers, doubled
+from .paths import Paths
+from .problem import HttpError, defect, problem
+from .reading import read_body
+from .route import JSON, Asked, Route
+
+#: Who comes without a credential to what is public.
+NOBODY = Principal(name="", permissions=frozenset())
+
+
+class Site:
+    """Serves one node."""
+
+    def __init__(self, node: Node, door: Door, routes: Iterable[Route]) -> None:
+        self.node = node
+        self.door = door
+        self.routes = tuple(routes)
+        self.requests = Requests(node)
+        self._paths = Paths(self.routes)
+        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {
+            route.body: msgspec.json.Decoder(route.body) for route in self.routes if route.body is not None
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"{scope['type']} is not served")
+        response: Response
+        try:
+            response = await self._answer(scope, receive)
+        except LictorError as error:
+            response = problem(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told, and the node goes on
+            self.node.pipeline.monitoring.note("http_defect", path=scope["path"], error=told(error))
+            response = problem(defect())
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        methods, path = self._paths.find(scope["path"], scope["raw_path"])
+        method: str = scope["method"]
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise _nowhere(scope["path"], method, methods)
+        pairs = scope["headers"]
+        headers = Headers(pairs)
+        if len(headers.raw) != len(pairs) and (twice := doubled(pairs)) is not None:
+            raise HttpError(400, "MALFORMED", f"the header {twice.decode('latin-1')} came twice")
+        principal = self._principal(route, headers)
+        query = None
+        if route.query is not None:
+            query = _query(scope["query_string"], route.query)
+        body = None
+        if route.body is not None or route.takes:
+            body = await self._body(route, headers, receive)
+        asked = Asked(self.node, self.requests, principal, path, query, body, headers, route, self, scope, receive)
+        return await route.answer(asked)
+
+    def _principal(self, route: Route, headers: Headers) -> Principal:
+        raw = headers.raw
+        cookies = headers.cookies() if b"cookie" in raw else {}
+        shown = b"authorization" in raw or bool(cookies)
+        principal = self.door.principal(headers, cookies) if shown else None
+        if principal is None:
+            if route.permission is Permission.PUBLIC:
+                return NOBODY
+            raise HttpError(
+                401,
+                "UNAUTHENTICATED",
+                "no good credential was shown",
+                hint="send the header Authorization: Bearer lk_..., with a key from `lictor keys make`",
+                headers=((b"www-authenticate", b'Bearer realm="lictor"'),),
+            )
+        if not principal.may(route.permission):
+            raise HttpError(
+                403,
+                "FORBIDDEN",
+                f"{principal.name} may not {route.permission.value}",
+                hint=f"use a key that has the role {route.permission.value}",
+            )
+        return principal
+
+    async def _body(self, route: Route, headers: Headers, receive: Receive) -> Any:
+        """The body where it is declared as JSON; None where the route reads it itself."""
+        media = media_of(headers.raw.get(b"content-type"))
+        if route.body is None or (media in route.takes and media != JSON):
+            if media in route.takes or not route.takes:
+                return None
+        elif media == JSON or media is None:
+            return self._decode(route.body, await read_body(headers, receive, route.body_bytes_max))
+        wanted = [*([JSON] if route.body is not None else []), *route.takes]
+        raise HttpError(
+            415,
+            "MEDIA_TYPE",
+            f"{media or 'no type of content'} is not read here",
+            hint=f"send {' or '.join(dict.fromkeys(wanted))}",
+            headers=((b"accept", ", ".join(dict.fromkeys(wanted)).encode()),),
+        )
+
+    def _decode(self, type_: type, body: bytes) -> Any:
+        try:
+            return self._decoders[type_].decode(body)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise HttpError(400, "MALFORMED", f"the body is not what this takes: {error}") from None
+
+
+def media_of(given: bytes | None) -> str | None:
+    """The type of content that a header names, without its parameters."""
+    if given == b"application/json":
+        return JSON
+    return None if given is None else given.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def _query(text: bytes, type_: type) -> Any:
+    """The query as the route declares it; what it does not know is refused."""
+    if not text:
+        return msgspec.convert({}, type_, strict=False)
+    given: dict[str, str] = {}
+    try:
+        for name, value in parse_qsl(
+            text.decode("ascii"), keep_blank_values=True, strict_parsing=False, errors="strict"
+        ):
+            if name in given:
+                raise HttpError(400, "MALFORMED", f"the parameter {name!r:.80} came twice")
+            given[name] = value
+        return msgspec.convert(given, type_, strict=False)
+    except (msgspec.ValidationError, UnicodeError, ValueError) as error:
+        raise HttpError(400, "MALFORMED", f"the query is not what this takes: {error}") from None
+
+
+def _nowhere(path: str, method: str, methods: dict[str, Route]) -> HttpError:
+    if not methods:
+        return HttpError(404, "NOT_FOUND", f"there is nothing at {path:.200}", hint="/openapi.json says what there is")
+    allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+    return HttpError(
+        405,
+        "METHOD",
+        f"{path:.200} does not take {method}",
+        hint=f"it takes {', '.join(allowed)}",
+        headers=((b"allow", ", ".join(allowed).encode()),),
+    )
+
+
+def site(node: Node, door: Door, routes: Iterable[Route] | None = None) -> Site:
+    """The application of a node; with all routes of the table where no others are given."""
+    if routes is None:
+        from .table import ROUTES
+
+        routes = ROUTES
+    return Site(node, door, routes)
