@@ -13,6 +13,12 @@
     ├── WrongLoopError               a node was called from another event loop than the one that it runs on
     ├── NotFoundError                no such decision, quarantine entry or budget
     ├── DeniedError                  who asks may not do this (an approver is never the source)
+    ├── SecretMissingError           a secret is not where its reference says
+    ├── SignatureError               what arrived is not signed as it must be, too old, or from the future
+    ├── OutboundError                a call out into the world did not come back with an answer
+    │   ├── BlockedError             the guard does not let it go there; nothing was sent
+    │   ├── UnreachableError         nobody could be reached; nothing was sent
+    │   └── LostError                it was sent, or part of it, and no answer came: what it did is not known
     └── InvariantViolation           a promise of DESIGN section 3 is broken; always a defect of Lictor
 
 The docstring of each class is its default message. Refusals are not errors: they are answers, with a `Code`.
@@ -105,6 +111,42 @@ class DeniedError(LictorError):
     """The one who asks may not do this."""
 
     code = "DENIED"
+
+
+class SecretMissingError(LictorError):
+    """A secret is not where its reference says."""
+
+    code = "SECRET_MISSING"
+
+
+class SignatureError(LictorError):
+    """What arrived is not signed as it must be."""
+
+    code = "SIGNATURE"
+
+
+class OutboundError(LictorError):
+    """A call out into the world did not come back with an answer."""
+
+    code = "OUTBOUND"
+
+
+class BlockedError(OutboundError):
+    """The guard does not let a call go there."""
+
+    code = "BLOCKED"
+
+
+class UnreachableError(OutboundError):
+    """Nobody could be reached; nothing was sent."""
+
+    code = "UNREACHABLE"
+
+
+class LostError(OutboundError):
+    """The call was sent, at least in part, and no answer came."""
+
+    code = "LOST"
 
 
 class InvariantViolation(LictorError):
