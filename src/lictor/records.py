@@ -309,3 +309,20 @@ class ShedCount(Record, frozen=True):
     sample: str = ""
     #: What all of it was worth.
     value: float = 0.0
+
+
+class Grant(Record, frozen=True, kw_only=True):
+    """An API key as the journal keeps it: who holds it and what it opens; of its secret only a hash."""
+
+    id: str
+    name: str
+    #: SHA-256 over the id and a secret of 256 random bits.
+    hash: bytes
+    roles: tuple[str, ...]
+    #: What it is scoped to; None for all.
+    sources: tuple[str, ...] | None
+    tenants: tuple[str, ...] | None
+    made_us: int
+    by: str
+    expires_us: int | None = None
+    revoked_us: int | None = None

@@ -11,6 +11,7 @@ from lictor.journal.port import (
     Progress,
     Quarantine,
     Refer,
+    SetGrant,
     SetHalt,
     Shed,
     Start,
@@ -18,7 +19,7 @@ from lictor.journal.port import (
     Undo,
 )
 from lictor.lifecycle import ACTION, DECISION, DecisionState
-from lictor.records import Adjustment, Approval, Halt, Lesson, Quarantined, Reservation, ShedCount
+from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, Reservation, ShedCount
 from lictor.testing.journal_stand import MINUTE_US, T0_US, admit, close, decision, defer, hold, limit, refuse
 
 WINDOW_US = 10_000_000
@@ -189,8 +190,13 @@ class Workload:
             id=r.randint(1, 5), source="feed", at_us=self.at_us, reason="RANGE", detail="", signal=b"{}",
             state=r.choice(("kept", "replayed")),
         )  # fmt: skip
+        grant = Grant(
+            id=r.choice("ab"), name="agent", hash=b"h" * 32, roles=("submit",), sources=None, tenants=None,
+            made_us=self.at_us, by="olga", revoked_us=r.choice((None, self.at_us)),
+        )  # fmt: skip
         return r.choice(
             [
+                SetGrant(grant),
                 SetHalt(Halt(scope=scope, mode=mode, at_us=self.at_us, by="olga")),
                 limit(r.randint(100, 400), reset_latch=True),
                 limit(r.randint(100, 400), "globex", reset_latch=r.random() < 0.5),

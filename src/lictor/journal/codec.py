@@ -35,6 +35,7 @@ EVENTS: dict[str, type[port.Verb]] = {
     "cancel": port.Cancel,
     "halt": port.SetHalt,
     "limit": port.SetLimit,
+    "grant": port.SetGrant,
     "learn": port.Learn,
     "quarantine": port.Quarantine,
     "shed": port.Shed,

@@ -21,6 +21,7 @@ from lictor.records import (
     Amount,
     Approval,
     Decision,
+    Grant,
     Halt,
     Lease,
     Lesson,
@@ -148,6 +149,12 @@ class SetLimit(Verb, frozen=True):
     window_s: float | None = None
     #: Also lifts the latch that an overrun set.
     reset_latch: bool = False
+
+
+class SetGrant(Verb, frozen=True):
+    """An API key as it is from now on: made, given an end, or revoked."""
+
+    grant: Grant
 
 
 class Learn(Verb, frozen=True):

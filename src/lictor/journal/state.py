@@ -13,7 +13,7 @@ import msgspec
 
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState, decide
-from lictor.records import Adjustment, Decision, Halt, Lesson, Outcome, Quarantined, Result
+from lictor.records import Adjustment, Decision, Grant, Halt, Lesson, Outcome, Quarantined, Result
 
 from . import port
 from .balance import Balance
@@ -98,6 +98,8 @@ class State:
         self.returned: list[Open] = []
         self.balances: dict[tuple[str, str], Balance] = {}
         self.halts: dict[str, Halt] = {}
+        #: API keys, the revoked and expired ones too.
+        self.grants: dict[str, Grant] = {}
         self.adjustments: dict[tuple[str, str], Adjustment] = {}
         self.lessons: dict[tuple[str, str], Lesson] = {}
         self.quarantine: dict[int, Quarantined] = {}
@@ -130,6 +132,7 @@ class State:
             port.Cancel: self._cancel,
             port.SetHalt: self._halt,
             port.SetLimit: self._limit,
+            port.SetGrant: self._grant,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
             port.Refer: self._refer,
@@ -182,6 +185,8 @@ class State:
                 return balance is not None and balance.limit == fact.limit
             case port.SetHalt(halt):
                 return self.halts.get(halt.scope) == halt
+            case port.SetGrant(grant):
+                return self.grants.get(grant.id) == grant
             case port.Declare():
                 return self.declared == fact
         return False
@@ -348,6 +353,9 @@ class State:
         balance.limit = fact.limit
         if fact.reset_latch:
             balance.latched = False
+
+    def _grant(self, fact: port.SetGrant, _seq: int, _at_us: int) -> None:
+        self.grants[fact.grant.id] = fact.grant
 
     def _learn(self, fact: port.Learn, seq: int, _at_us: int) -> None:
         self.learned_seq = seq

@@ -147,6 +147,7 @@ def picture(state: State) -> dict[str, Any]:
             for name, balance in sorted(state.balances.items())
         },
         "halts": dict(state.halts),
+        "grants": dict(state.grants),
         "lessons": dict(state.lessons),
         "adjustments": dict(state.adjustments),
         "quarantine": dict(state.quarantine),

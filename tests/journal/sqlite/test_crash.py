@@ -12,11 +12,24 @@ from tests.journal.sqlite.crashing import Disk
 from tests.journal.workload import Workload
 
 from lictor.errors import JournalError, JournalIOError
-from lictor.journal.port import Act, Approve, Cancel, Declare, Learn, Progress, Quarantine, Refer, SetHalt, Shed, Undo
+from lictor.journal.port import (
+    Act,
+    Approve,
+    Cancel,
+    Declare,
+    Learn,
+    Progress,
+    Quarantine,
+    Refer,
+    SetGrant,
+    SetHalt,
+    Shed,
+    Undo,
+)
 from lictor.journal.sqlite import SqliteJournal
 from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
-from lictor.records import Adjustment, Approval, Halt, Lesson, Quarantined, ShedCount
+from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, ShedCount
 from lictor.testing.journal_stand import T0_US, admit, cash, close, decision, defer, hold, limit, picture, refuse, start
 
 NAMES = (f"crashing-{number}" for number in itertools.count())
@@ -36,6 +49,9 @@ APPROVAL = Approval(
 )
 ENTRY = Quarantined(id=1, source="feed", at_us=T0_US, reason="RANGE", detail="", signal=b"{}")
 LESSON = Lesson(name="score", subject="a", at_us=T0_US)
+GRANT = Grant(
+    id="a", name="agent", hash=b"h" * 32, roles=("submit",), sources=None, tenants=("acme",), made_us=T0_US, by="olga"
+)
 CHANGE = Adjustment(name="size", subject="a", value=0.5, was=1.0, at_us=T0_US, lesson="score")
 
 #: One batch each; the journal is in its second epoch by then.
@@ -53,6 +69,7 @@ VERBS = {
     "cancel unstarted": [Cancel(2, T0_US, "olga")],
     "cancel started": [Cancel(1, T0_US, "olga")],
     "halt": [SetHalt(Halt(scope="all", mode="halted", at_us=T0_US, by="olga"))],
+    "grant": [SetGrant(GRANT)],
     "limit": [limit(70)],
     "learn": [Learn((LESSON,), (CHANGE,), T0_US)],
     "quarantine": [Quarantine(ENTRY)],

@@ -102,6 +102,8 @@ class Tables:
         match row.verb:
             case port.SetHalt(halt):
                 self._put("halt", halt.scope, "", None if halt.mode == "none" else halt)
+            case port.SetGrant(grant):
+                self._put("grant", grant.id, "", grant)
             case port.Learn() as fact:
                 for lesson in fact.lessons:
                     self._put("lesson", lesson.name, lesson.subject, lesson)

@@ -83,6 +83,7 @@ class Writer:
             port.Cancel: self._step,
             port.SetLimit: self._set_limit,
             port.SetHalt: self._halt,
+            port.SetGrant: self._grant,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
             port.Refer: self._refer,
@@ -299,6 +300,9 @@ class Writer:
 
     def _halt(self, fact: port.SetHalt, _event: str, _seq: int, many: Many) -> None:
         _put(many, "halt", fact.halt.scope, "", None if fact.halt.mode == "none" else fact.halt)
+
+    def _grant(self, fact: port.SetGrant, _event: str, _seq: int, many: Many) -> None:
+        _put(many, "grant", fact.grant.id, "", fact.grant)
 
     def _learn(self, fact: port.Learn, _event: str, seq: int, many: Many) -> None:
         for lesson in fact.lessons:

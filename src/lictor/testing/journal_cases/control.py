@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from lictor.journal.port import Act, Cancel, Declare, Learn, Quarantine, Refer, SetHalt, Shed
-from lictor.records import Adjustment, Halt, Lesson, Quarantined, ShedCount
+from lictor.journal.port import Act, Cancel, Declare, Learn, Quarantine, Refer, SetGrant, SetHalt, Shed
+from lictor.records import Adjustment, Grant, Halt, Lesson, Quarantined, ShedCount
 from lictor.testing.journal_stand import T0_US, Stand, admit, cash, close, decision, limit, start
 
 
@@ -124,6 +124,22 @@ async def references_keep_their_versions(stand: Stand) -> None:
     assert await stand.journal.reference("prices", "v3") is None
 
 
+async def grants_are_kept_and_replace_their_earlier_selves(stand: Stand) -> None:
+    """Also the revoked ones: who has held which key, and until when, is never forgotten."""
+
+    def grant(id_: str, revoked_us: int | None = None) -> Grant:
+        return Grant(
+            id=id_, name="agent", hash=b"h" * 32, roles=("submit", "read"), sources=("agent-7",), tenants=None,
+            made_us=T0_US, by="olga", revoked_us=revoked_us,
+        )  # fmt: skip
+
+    await stand.write(SetGrant(grant("a")), SetGrant(grant("b")))
+    await stand.one(SetGrant(grant("a", T0_US + 1)))
+    assert stand.state.grants == {"a": grant("a", T0_US + 1), "b": grant("b")}
+    told = [row.verb async for row in stand.journal.scan() if row.event == "grant"]
+    assert told == [SetGrant(grant("a")), SetGrant(grant("b")), SetGrant(grant("a", T0_US + 1))]
+
+
 async def declarations_and_shed_counts_are_history(stand: Stand) -> None:
     """The App in force is known; what was shed is counted and binds nothing."""
     declared = Declare("payouts", "2", "p-7", T0_US, {"kinds": ["payout"]})
@@ -143,5 +159,6 @@ CASES = (
     lessons_and_adjustments_replace_their_earlier_selves,
     quarantine_keeps_what_failed,
     references_keep_their_versions,
+    grants_are_kept_and_replace_their_earlier_selves,
     declarations_and_shed_counts_are_history,
 )
