@@ -159,6 +159,10 @@ class Quality(Ask, frozen=True):
     """The execution-quality index, now and by load."""
 
 
+class Flow(Ask, frozen=True):
+    """The six stages with their rates and waits, and what the bottleneck is now."""
+
+
 class Metrics(Ask, frozen=True):
     """Prometheus metrics, as text."""
 

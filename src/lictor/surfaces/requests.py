@@ -18,6 +18,7 @@ from lictor.records import Amount, Report, Signal
 from lictor.runtime.ids import id_number, id_text
 
 from . import asks
+from .flow import Flow
 from .views import (
     decision_data,
     decision_of,
@@ -40,6 +41,7 @@ class Requests:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self.flow = Flow(node)
         self._asks: dict[str, tuple[type[asks.Ask], Callable[[Any], Awaitable[Any]]]] = {
             "hello": (asks.Hello, self._hello),
             "submit": (asks.Submit, self._submit),
@@ -58,6 +60,7 @@ class Requests:
             "resolve": (asks.Resolve, self._resolve),
             "outcomes": (asks.Outcomes, self._outcomes),
             "quality": (asks.Quality, self._quality),
+            "flow": (asks.Flow, self._flow),
             "metrics": (asks.Metrics, self._metrics),
             "health": (asks.Health, self._health),
         }
@@ -209,6 +212,9 @@ class Requests:
 
     async def _quality(self, _ask: asks.Quality) -> Any:
         return self.node.quality().data()
+
+    async def _flow(self, _ask: asks.Flow) -> Any:
+        return self.flow.read()
 
     async def _metrics(self, _ask: asks.Metrics) -> Any:
         return self.node.metrics()
