@@ -99,6 +99,14 @@ class Guard:
         if port not in PORTS.values():
             raise BlockedError(f"port {port} of {host} is not open", hint=f'allow "{host}:{port}"')
 
+    def opens(self, host: str, port: int) -> bool:
+        """Whether the allow-list names this host, or the network of an address."""
+        try:
+            address = literal(_bare(host))
+        except ValueError:
+            return False
+        return self.names(host, port) or any(entry.fits(_bare(host), address, port) for entry in self._allowed)
+
     def names(self, host: str, port: int) -> bool:
         """Whether the allow-list names this host."""
         host = _bare(host)
