@@ -33,6 +33,7 @@ from lictor.declarations.gates import (
 )
 from lictor.declarations.hedge import Hedge
 from lictor.declarations.kinds import Kind, field_reader, value_reader
+from lictor.declarations.models import check_model
 from lictor.declarations.sources import Quality, Source
 from lictor.errors import DeclarationError
 from lictor.records import Priority
@@ -95,7 +96,7 @@ class App(Declared):
         upgrades: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
         value: str | float | Callable[[Any], float] | None = None,
     ) -> Callable[[type[T]], type[T]]:
-        """Declare a kind of decision from the user's own dataclass or msgspec struct, which stays as it is.
+        """Declare a kind of decision from the user's own dataclass, msgspec struct or Pydantic model.
 
         `value` is what one is worth, for the execution-quality index: a number, a field, or a pure function of it.
         """
@@ -103,6 +104,7 @@ class App(Declared):
             raise DeclarationError(f"expires_in_s={expires_in_s}: every kind has a deadline in the future")
 
         def declare(type_: type[T]) -> type[T]:
+            check_model(type_)
             reader = field_reader(type_, order_by, "order_by")
             kind = Kind(
                 name or type_.__name__,

@@ -11,6 +11,7 @@ import msgspec
 
 from lictor.app import App
 from lictor.config import Settings
+from lictor.declarations.models import given
 from lictor.declarations.plain import text
 from lictor.entry import Entry, Handle, Replay
 from lictor.errors import Code, DeniedError, NodeStoppedError, NotFoundError
@@ -208,4 +209,4 @@ def _json(payload: Any) -> bytes:
     return payload.encode() if isinstance(payload, str) else _encode(payload)
 
 
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string", enc_hook=given).encode

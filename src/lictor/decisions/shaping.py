@@ -14,6 +14,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
+from lictor.declarations.models import given, taken
 from lictor.declarations.plain import text, told
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
@@ -23,7 +24,7 @@ from lictor.records import Decision, Priority, Signal
 #: Larger payloads are malformed; put the bulk elsewhere and name it.
 PAYLOAD_BYTES_MAX = 1 << 20
 
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="string", enc_hook=given).encode
 
 
 class Shaping:
@@ -84,7 +85,7 @@ class Shaper:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind.type).decode
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind.type, dec_hook=taken).decode
         self._prefix = f"{kind.name}\0{kind.version}\0".encode()
 
     def shape(self, signal: Signal, id_: int, received_us: int) -> tuple[Decision, Any]:

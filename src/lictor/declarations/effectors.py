@@ -16,6 +16,7 @@ from lictor.records import Amount, Report
 from .adaptive import Adaptive
 from .budgets import Balance, check_amount
 from .hedge import Hedge
+from .models import is_model
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -327,7 +328,9 @@ def rich_parameters(perform: Callable[..., Any]) -> dict[int | str, Any]:
     found: dict[int | str, Any] = {}
     for place, name in enumerate(names):
         type_ = hints.get(name)
-        if type_ in _PLAIN or isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType):
+        if type_ in _PLAIN:
+            continue
+        if isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType) and not is_model(type_):
             continue
         found[place] = found[name] = type_
     return found

@@ -14,6 +14,8 @@ import msgspec
 from lictor.errors import DeclarationError
 from lictor.records import Priority
 
+from .models import fields_of, is_model
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -90,15 +92,18 @@ def value_reader(type_: type, value: str | float | Callable[[Any], Any] | None) 
 
 
 def field_names(type_: type) -> tuple[str, ...]:
-    """Names of the fields of a dataclass or msgspec struct.
+    """Names of the fields of a dataclass, msgspec struct or Pydantic model.
 
     Raises:
-        DeclarationError: it is neither.
+        DeclarationError: it is none of them.
     """
     if dataclasses.is_dataclass(type_):
         return tuple(field.name for field in dataclasses.fields(type_))
     if issubclass(type_, msgspec.Struct):
         return type_.__struct_fields__
+    if is_model(type_):
+        return tuple(field.name for field in fields_of(type_))
     raise DeclarationError(
-        f"{type_.__name__} is neither a dataclass nor a msgspec.Struct", hint="decorate it with @dataclass(frozen=True)"
+        f"{type_.__name__} is no dataclass, msgspec.Struct or Pydantic model",
+        hint="decorate it with @dataclass(frozen=True)",
     )

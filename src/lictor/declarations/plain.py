@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from .models import given
+
 #: Text that stands for a value that has no plain form.
 TEXT_MAX = 500
 #: Longer waits are a mistake of units.
@@ -29,7 +31,7 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in _ALWAYS or (kind is str and value.isascii()):
         return value
-    data = msgspec.to_builtins(value, builtin_types=(bytes,))
+    data = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=given)
     _encode(data)
     return data
 

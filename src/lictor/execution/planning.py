@@ -12,6 +12,7 @@ import msgspec
 
 from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import Draft, Effector, PlanDraft, ResultOf
+from lictor.declarations.models import taken
 from lictor.declarations.plain import plain
 from lictor.errors import DeclarationError
 from lictor.records import Action, Plan
@@ -115,4 +116,4 @@ def as_declared(
 
 
 def _as(value: Any, type_: Any) -> Any:
-    return value if type_ is None else msgspec.convert(value, type_, builtin_types=(bytes,))
+    return value if type_ is None else msgspec.convert(value, type_, builtin_types=(bytes,), dec_hook=taken)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lictor.declarations.models import fields_of
 from lictor.errors import MalformedError
 from lictor.records import Signal
 
@@ -199,9 +200,8 @@ OMIT = object()
 
 
 def _fields(type_: type) -> tuple[msgspec.inspect.Field, ...]:
-    info = msgspec.inspect.type_info(type_)
-    if isinstance(info, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
-        return info.fields
+    if found := fields_of(type_):
+        return found
     raise MalformedError(f"{type_.__name__} has no fields that columns could fill")
 
 

@@ -18,6 +18,7 @@ from lictor.capacity.foresight import AtDoor, Foresight
 from lictor.capacity.lane import Lane
 from lictor.declarations.declared import Declared
 from lictor.declarations.kinds import Kind
+from lictor.declarations.models import taken
 from lictor.entry import Handle
 from lictor.records import CLASS_WORTH, Result, Ruling, Signal, Verdict
 from lictor.runtime.randomness import Randomness
@@ -113,7 +114,9 @@ def _worth(kind: Kind, signal: Signal) -> float | None:
     """What is shed is worth, where its kind declares that: the one thing for which its content is read."""
     try:
         return kind.worth(
-            signal.value if signal.payload is None else msgspec.json.decode(signal.payload, type=kind.type)
+            signal.value
+            if signal.payload is None
+            else msgspec.json.decode(signal.payload, type=kind.type, dec_hook=taken)
         )
     except (msgspec.MsgspecError, TypeError, ValueError):
         return None

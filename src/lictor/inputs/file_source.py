@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from lictor.declarations.declared import Declared
+from lictor.declarations.models import taken
 from lictor.errors import DeclarationError, MalformedError
 from lictor.records import Signal
 
@@ -60,7 +61,7 @@ class RowSignals:
     def typed(self, row: Mapping[str, str], fields: Mapping[str, Any], line: int) -> Signal | Unreadable:
         """A signal of text cells: `fields` are those of the payload, still text, converted to the kind's types."""
         try:
-            value: Any = msgspec.convert(fields, self.row_type, strict=False)
+            value: Any = msgspec.convert(fields, self.row_type, strict=False, dec_hook=taken)
             return Signal(kind=self.kind, value=value, **self._frame(row, line))
         except (msgspec.ValidationError, MalformedError) as error:
             return self.unreadable(msgspec.json.encode(fields), line, str(error), row, Reason.SCHEMA)

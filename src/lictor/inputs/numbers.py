@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from lictor.declarations.models import fields_of, numbers
+
 from .finding import Finding, Reason, found
 
 INTEGER_MAX = (1 << 63) - 1
@@ -38,7 +40,7 @@ def _short(number: int) -> str:
     return str(number) if bits < _BITS_SHOWN_MAX else f"an integer of {bits} bits"
 
 
-_info = lru_cache(maxsize=1_000)(msgspec.inspect.type_info)
+_fields = lru_cache(maxsize=1_000)(fields_of)
 
 
 class Numbers:
@@ -46,14 +48,10 @@ class Numbers:
 
     def __init__(self, type_: type) -> None:
         self._type = type_
-        self._flat = True
         self._numeric: list[str] = []
         self._decimal: list[str] = []
-        info = _info(type_)
-        if not isinstance(info, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
-            self._flat = False
-            return
-        for field in info.fields:
+        self._flat = bool(fields := _fields(type_))
+        for field in fields:
             self._look_at(field)
 
     def _look_at(self, field: msgspec.inspect.Field) -> None:
@@ -96,7 +94,7 @@ class Numbers:
     @staticmethod
     def _in_full(value: Any) -> Finding | None:
         try:
-            large = oversized(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+            large = oversized(msgspec.to_builtins(value, builtin_types=(Decimal,), enc_hook=numbers))
         except RecursionError:
             return found(Reason.DEPTH, "nested too deep, or in itself")
         except (TypeError, ValueError) as error:

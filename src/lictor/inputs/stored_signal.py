@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lictor.declarations.models import given, is_model
 from lictor.errors import MalformedError
 from lictor.records import Signal
 
@@ -32,7 +33,7 @@ def store(signal: Signal) -> bytes:
             fields[name] = value
     fields |= _content(signal)
     try:
-        return msgspec.json.encode(fields, enc_hook=repr)
+        return msgspec.json.encode(fields, enc_hook=_shown)
     except (TypeError, ValueError, OverflowError, RecursionError):
         odd = {name: _text(value) for name, value in fields.items()}
         return msgspec.json.encode({**odd, "odd": True})
@@ -42,7 +43,7 @@ def _content(signal: Signal) -> dict[str, Any]:
     raw = signal.payload
     if raw is None:
         try:
-            raw = msgspec.json.encode(signal.value, enc_hook=repr, order="deterministic")
+            raw = msgspec.json.encode(signal.value, enc_hook=_shown, order="deterministic")
         except (TypeError, ValueError, OverflowError, RecursionError):
             return {"head": _text(signal.value), "cut": True}
     if type(raw) is not bytes:
@@ -81,3 +82,8 @@ def _text(value: Any) -> str:
     except Exception as error:  # noqa: BLE001 - a user's __repr__ may do anything
         text = f"<{type(value).__name__}: {type(error).__name__}>"
     return text[:HEAD_BYTES].encode(errors="backslashreplace").decode()
+
+
+def _shown(value: Any) -> Any:
+    """A model as its data; of anything else how it shows itself."""
+    return given(value) if is_model(type(value)) else repr(value)
