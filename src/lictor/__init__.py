@@ -33,7 +33,10 @@ from lictor.declarations.gates import (
     deny,
     hold,
 )
+from lictor.declarations.governed import Bound, Governed
 from lictor.declarations.hedge import Hedge
+from lictor.declarations.refusal import Failed, Held, NotDone, Refusal, Refused, Unfinished
+from lictor.declarations.runs import Run
 from lictor.declarations.sources import Quality, Range, Source
 from lictor.entry import Handle
 from lictor.errors import (
@@ -65,6 +68,7 @@ __all__ = [
     "Balance",
     "BlockingHandle",
     "BlockingNode",
+    "Bound",
     "Call",
     "Change",
     "Clock",
@@ -77,8 +81,11 @@ __all__ = [
     "Draft",
     "EffectFailed",
     "Effector",
+    "Failed",
+    "Governed",
     "Handle",
     "Hedge",
+    "Held",
     "InvariantViolation",
     "JournalError",
     "JsonLines",
@@ -88,6 +95,7 @@ __all__ = [
     "MalformedError",
     "Node",
     "NodeStoppedError",
+    "NotDone",
     "NotFoundError",
     "Outcome",
     "PlanDraft",
@@ -98,7 +106,10 @@ __all__ = [
     "Range",
     "Rate",
     "Reference",
+    "Refusal",
+    "Refused",
     "Report",
+    "Run",
     "ScaledClock",
     "Secret",
     "Settings",
@@ -106,6 +117,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "SystemClock",
+    "Unfinished",
     "Verdict",
     "WrongLoopError",
     "all_of",

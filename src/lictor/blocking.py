@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Coroutine, Iterable
-from typing import Any, Self, TypeVar
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from lictor.app import App
 from lictor.entry import Handle
@@ -14,6 +14,7 @@ from lictor.node import Node
 from lictor.records import Amount, Decision, Outcome, Quarantined, Report, Signal, Verdict
 from lictor.runtime.background import Background, ClosedError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -112,6 +113,16 @@ class BlockingNode:
             return self._background.run(work, timeout_s)
         except ClosedError:
             raise NodeStoppedError from None
+
+    def call(
+        self, governed: Callable[Concatenate[Node, P], Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function that `App.govern` has made, in the `Run` of the calling thread, and wait for its result.
+
+        Raises:
+            NotDone: it was refused or is held, failed, or has no outcome yet.
+        """
+        return self.wait(governed(self._node, *args, **kwargs))
 
     # -- submit ---------------------------------------------------------------------------------------------------
 

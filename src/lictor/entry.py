@@ -11,6 +11,7 @@ import msgspec
 
 from lictor.errors import Code
 from lictor.records import Approval, Decision, Lease, Outcome, Plan, Result, Ruling, Signal, Verdict
+from lictor.runtime.ids import id_text
 
 #: Read once: on CPython 3.11 reading a member of an enumeration costs as much as a call.
 _REFUSED, _SHED = Result.REFUSED, Result.SHED
@@ -32,6 +33,11 @@ class Handle(msgspec.Struct, eq=False, weakref=True):
     _waiters: list[asyncio.Future[None]] = []
     #: Has the node hold on to it, where it does not already.
     _hold: Callable[[Handle], None] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The id as people see it and commands take it."""
+        return None if self.id is None else id_text(self.id)
 
     @property
     def admitted(self) -> bool:

@@ -12,6 +12,7 @@ from lictor import (
     Adaptive,
     Answer,
     App,
+    BlockingNode,
     Call,
     Change,
     EffectFailed,
@@ -25,6 +26,7 @@ from lictor import (
     Quality,
     Range,
     Report,
+    Run,
     ScaledClock,
     Settings,
     Signal,
@@ -212,6 +214,41 @@ def no_plan(payout: Payout) -> str:
 def learn(seen: Learned) -> tuple[dict[str, float], Sequence[Change]]:
     """What is remembered, and what is wished for."""
     return {"n": 1.0}, [Change(caution, 0.5, "too many")]
+
+
+async def send_email(to: str, text: str = "") -> int:
+    """A function that exists already."""
+    return len(to + text)
+
+
+def book_room(call: Call, nights: int) -> Receipt:
+    """One that wants the key of its call."""
+    return Receipt(call.key, nights)
+
+
+send = app.govern(send_email, limit=calls, approve_if=lambda to: "@" in to, timeout_s=5)
+rooms = app.govern(
+    book_room, budget=lambda nights: cash.reserve(nights * 2), idempotent=True, slots=Adaptive(low=1, high=4)
+)
+app.govern(send_email, limit=5)  # type: ignore[call-overload]
+app.govern(send_email, aprove_if=len)  # type: ignore[call-overload]
+app.govern(5)  # type: ignore[call-overload]
+
+
+async def governed(node: Node) -> None:
+    """A governed function is called as it was, after the node."""
+    with Run("order-4711") as run:
+        assert_type(await send(node, "ann", text="hi"), int)
+        with run.step("again"):
+            assert_type(await rooms(node, 3), Receipt)
+    bound = send.on(node, source="agent-7", wait_s=5)
+    assert_type(await bound("ann"), int)
+    await send(node, 5)  # type: ignore[arg-type]
+    await send("ann")  # type: ignore[arg-type, call-arg]
+    await bound("ann", subject="x")  # type: ignore[call-arg]
+    with BlockingNode(app) as blocking:
+        assert_type(blocking.call(rooms, 3), Receipt)
+        blocking.call(rooms, "three")  # type: ignore[arg-type]
 
 
 async def stream() -> AsyncIterator[Payout]:

@@ -12,11 +12,12 @@ from .budgets import Balance, Rate
 from .effectors import Effector, PlanFunction
 from .feedback import LessonSpec
 from .gates import Adjustable, Gate, Lookup, Reference
+from .governed import Governed, Governing
 from .kinds import Kind
 from .sources import Source
 
 
-class Declared:
+class Declared(Governing):
     """A named set of declarations; `App` is the one that users fill."""
 
     def __init__(self, name: str, *, version: str = "1") -> None:
@@ -38,6 +39,8 @@ class Declared:
         self.effectors: dict[str, Effector[..., Any]] = {}
         self.plans: dict[str, PlanFunction] = {}
         self.lessons: list[LessonSpec] = []
+        #: Functions that `App.govern` has made kinds of, by the name of the kind.
+        self.governed: dict[str, Governed[..., Any]] = {}
 
     def check(self) -> None:
         """Raise what can only be seen when everything is declared.
