@@ -8,6 +8,7 @@ from lictor.journal.port import (
     Cancel,
     Declare,
     Learn,
+    Mark,
     Progress,
     Quarantine,
     Refer,
@@ -192,11 +193,12 @@ class Workload:
         )  # fmt: skip
         grant = Grant(
             id=r.choice("ab"), name="agent", hash=b"h" * 32, roles=("submit",), sources=None, tenants=None,
-            made_us=self.at_us, by="olga", revoked_us=r.choice((None, self.at_us)),
+            made_us=T0_US, by="olga", expires_us=self.at_us + MINUTE_US, revoked_us=r.choice((None, self.at_us)),
         )  # fmt: skip
         return r.choice(
             [
                 SetGrant(grant),
+                Mark(r.choice("ab"), r.randint(1, 99), self.at_us),
                 SetHalt(Halt(scope=scope, mode=mode, at_us=self.at_us, by="olga")),
                 limit(r.randint(100, 400), reset_latch=True),
                 limit(r.randint(100, 400), "globex", reset_latch=r.random() < 0.5),

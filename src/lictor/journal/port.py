@@ -157,6 +157,14 @@ class SetGrant(Verb, frozen=True):
     grant: Grant
 
 
+class Mark(Verb, frozen=True):
+    """How far somebody outside has been told, so that a restart goes on from there: a name, and a cursor."""
+
+    name: str
+    cursor: int
+    at_us: int
+
+
 class Learn(Verb, frozen=True):
     """Lessons and the adjustments that follow from them."""
 

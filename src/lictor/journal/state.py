@@ -100,6 +100,8 @@ class State:
         self.halts: dict[str, Halt] = {}
         #: API keys, the revoked and expired ones too.
         self.grants: dict[str, Grant] = {}
+        #: How far who is told outcomes has been told, by name.
+        self.marks: dict[str, int] = {}
         self.adjustments: dict[tuple[str, str], Adjustment] = {}
         self.lessons: dict[tuple[str, str], Lesson] = {}
         self.quarantine: dict[int, Quarantined] = {}
@@ -133,6 +135,7 @@ class State:
             port.SetHalt: self._halt,
             port.SetLimit: self._limit,
             port.SetGrant: self._grant,
+            port.Mark: self._mark,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
             port.Refer: self._refer,
@@ -187,6 +190,8 @@ class State:
                 return self.halts.get(halt.scope) == halt
             case port.SetGrant(grant):
                 return self.grants.get(grant.id) == grant
+            case port.Mark():
+                return self.marks.get(fact.name) == fact.cursor
             case port.Declare():
                 return self.declared == fact
         return False
@@ -356,6 +361,9 @@ class State:
 
     def _grant(self, fact: port.SetGrant, _seq: int, _at_us: int) -> None:
         self.grants[fact.grant.id] = fact.grant
+
+    def _mark(self, fact: port.Mark, _seq: int, _at_us: int) -> None:
+        self.marks[fact.name] = fact.cursor
 
     def _learn(self, fact: port.Learn, seq: int, _at_us: int) -> None:
         self.learned_seq = seq

@@ -162,6 +162,8 @@ def _current(db: apsw.Connection, state: State) -> None:
                 state.halts[name] = _halt(body)
             case "grant":
                 state.grants[name] = _grant(body)
+            case "mark":
+                state.marks[name] = msgspec.msgpack.decode(body)
             case "lesson":
                 state.lessons[name, subject] = _lesson(body)
             case "adjustment":

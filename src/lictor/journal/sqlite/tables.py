@@ -104,6 +104,8 @@ class Tables:
                 self._put("halt", halt.scope, "", None if halt.mode == "none" else halt)
             case port.SetGrant(grant):
                 self._put("grant", grant.id, "", grant)
+            case port.Mark() as fact:
+                self._put("mark", fact.name, "", fact.cursor)
             case port.Learn() as fact:
                 for lesson in fact.lessons:
                     self._put("lesson", lesson.name, lesson.subject, lesson)

@@ -84,6 +84,7 @@ class Writer:
             port.SetLimit: self._set_limit,
             port.SetHalt: self._halt,
             port.SetGrant: self._grant,
+            port.Mark: self._mark,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
             port.Refer: self._refer,
@@ -303,6 +304,9 @@ class Writer:
 
     def _grant(self, fact: port.SetGrant, _event: str, _seq: int, many: Many) -> None:
         _put(many, "grant", fact.grant.id, "", fact.grant)
+
+    def _mark(self, fact: port.Mark, _event: str, _seq: int, many: Many) -> None:
+        _put(many, "mark", fact.name, "", fact.cursor)
 
     def _learn(self, fact: port.Learn, _event: str, seq: int, many: Many) -> None:
         for lesson in fact.lessons:

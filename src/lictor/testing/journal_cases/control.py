@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from lictor.journal.port import Act, Cancel, Declare, Learn, Quarantine, Refer, SetGrant, SetHalt, Shed
+import msgspec
+
+from lictor.journal.port import Act, Cancel, Declare, Learn, Mark, Quarantine, Refer, SetGrant, SetHalt, Shed
 from lictor.records import Adjustment, Grant, Halt, Lesson, Quarantined, ShedCount
 from lictor.testing.journal_stand import T0_US, Stand, admit, cash, close, decision, limit, start
 
@@ -137,7 +139,23 @@ async def grants_are_kept_and_replace_their_earlier_selves(stand: Stand) -> None
     await stand.one(SetGrant(grant("a", T0_US + 1)))
     assert stand.state.grants == {"a": grant("a", T0_US + 1), "b": grant("b")}
     told = [row.verb async for row in stand.journal.scan() if row.event == "grant"]
+
+    def bound(given: Grant, expires_us: int | None) -> Grant:
+        return msgspec.structs.replace(given, expires_us=expires_us)
+
+    for wider in (grant("a"), msgspec.structs.replace(grant("b"), roles=("admin",)), bound(grant("b"), None)):
+        assert (await stand.one(SetGrant(bound(grant("b"), T0_US + 5)))).ok
+        assert not (await stand.one(SetGrant(wider))).ok
     assert told == [SetGrant(grant("a")), SetGrant(grant("b")), SetGrant(grant("a", T0_US + 1))]
+
+
+async def marks_are_kept_and_replace_their_earlier_selves(stand: Stand) -> None:
+    """Who was told of outcomes, and how far, is known after a restart."""
+    await stand.write(Mark("agent-7", 3, T0_US), Mark("agent-8", 4, T0_US))
+    await stand.one(Mark("agent-7", 9, T0_US))
+    assert stand.state.marks == {"agent-7": 9, "agent-8": 4}
+    await stand.reopen()
+    assert stand.state.marks == {"agent-7": 9, "agent-8": 4}
 
 
 async def declarations_and_shed_counts_are_history(stand: Stand) -> None:
@@ -160,5 +178,6 @@ CASES = (
     quarantine_keeps_what_failed,
     references_keep_their_versions,
     grants_are_kept_and_replace_their_earlier_selves,
+    marks_are_kept_and_replace_their_earlier_selves,
     declarations_and_shed_counts_are_history,
 )
