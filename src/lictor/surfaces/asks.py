@@ -1,6 +1,7 @@
-"""The requests that a control socket takes: frozen structs whose fields are the wire format.
+"""The requests that a node takes: frozen structs whose fields are the wire format of the control socket.
 
-A field too many, or of another type, is refused. Reads and writes nothing.
+A field too many, or of another type, is refused. `by`, `source` and `tenant` count as given on the control socket
+alone; elsewhere they follow from the credential. Reads and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """One request."""
 
 
-class Hello(Ask, frozen=True):
+class Hello(Ask, frozen=True, kw_only=True):
     """Who is there."""
 
 
-class Submit(Ask, frozen=True):
+class Submit(Ask, frozen=True, kw_only=True):
     """Submit one decision; with `wait_s`, also wait for its outcome."""
 
     kind: str
     payload: Any
-    source: str = "local"
-    tenant: str = "default"
+    source: str | None = None
+    tenant: str | None = None
     key: str | None = None
     priority: int | None = None
     expires_in_s: float | None = None
@@ -33,7 +34,7 @@ class Submit(Ask, frozen=True):
     wait_s: float | None = None
 
 
-class List(Ask, frozen=True):
+class List(Ask, frozen=True, kw_only=True):
     """Decisions, newest first."""
 
     state: str | None = None
@@ -47,98 +48,98 @@ class List(Ask, frozen=True):
     limit: int = 50
 
 
-class Show(Ask, frozen=True):
+class Show(Ask, frozen=True, kw_only=True):
     """The story of one decision."""
 
     what: str
     tenant: str | None = None
 
 
-class Approve(Ask, frozen=True):
+class Approve(Ask, frozen=True, kw_only=True):
     """A person's answer to a held decision."""
 
     what: str
-    by: str
+    by: str = ""
     approved: bool = True
     gate: str | None = None
     reason: str = ""
     tenant: str | None = None
 
 
-class Cancel(Ask, frozen=True):
+class Cancel(Ask, frozen=True, kw_only=True):
     """A request to cancel."""
 
     what: str
-    by: str
+    by: str = ""
     reason: str = ""
     tenant: str | None = None
 
 
-class Halt(Ask, frozen=True):
+class Halt(Ask, frozen=True, kw_only=True):
     """Halt a scope, or admit only what reduces."""
 
     scope: str
-    by: str
+    by: str = ""
     reason: str = ""
     reduce_only: bool = False
 
 
-class Resume(Ask, frozen=True):
+class Resume(Ask, frozen=True, kw_only=True):
     """Lift a halt."""
 
     scope: str
-    by: str
+    by: str = ""
     reason: str = ""
 
 
-class Limits(Ask, frozen=True):
+class Limits(Ask, frozen=True, kw_only=True):
     """All balances, and what is halted."""
 
 
-class SetLimit(Ask, frozen=True):
+class SetLimit(Ask, frozen=True, kw_only=True):
     """Another limit, from now on."""
 
     budget: str
     limit: str
-    by: str
+    by: str = ""
     scope: str = "all"
     reset_latch: bool = False
 
 
-class QuarantineList(Ask, frozen=True):
+class QuarantineList(Ask, frozen=True, kw_only=True):
     """What is kept aside."""
 
     source: str | None = None
     limit: int = 100
 
 
-class QuarantineShow(Ask, frozen=True):
+class QuarantineShow(Ask, frozen=True, kw_only=True):
     """One entry, its signal included."""
 
     what: str
 
 
-class QuarantineReplay(Ask, frozen=True):
+class QuarantineReplay(Ask, frozen=True, kw_only=True):
     """Through the door again, as it was or with another payload."""
 
     what: str
-    by: str
+    by: str = ""
     payload: Any = None
 
 
-class QuarantineDiscard(Ask, frozen=True):
+class QuarantineDiscard(Ask, frozen=True, kw_only=True):
     """Out of quarantine for good."""
 
     what: str
-    by: str
+    by: str = ""
 
 
-class Resolve(Ask, frozen=True):
+class Resolve(Ask, frozen=True, kw_only=True):
     """News of an action that is pending or in doubt, from a person or a program: by decision, or by the world's ref."""
 
     what: str
     result: str
-    by: str
+    by: str = ""
     code: str | None = None
     value: Any = None
     settled: dict[str, str] = {}
@@ -147,7 +148,7 @@ class Resolve(Ask, frozen=True):
     tenant: str | None = None
 
 
-class Outcomes(Ask, frozen=True):
+class Outcomes(Ask, frozen=True, kw_only=True):
     """The outcome feed after a cursor."""
 
     source: str | None = None
@@ -155,17 +156,89 @@ class Outcomes(Ask, frozen=True):
     limit: int = 100
 
 
-class Quality(Ask, frozen=True):
+class Quality(Ask, frozen=True, kw_only=True):
     """The execution-quality index, now and by load."""
 
 
-class Flow(Ask, frozen=True):
+class Flow(Ask, frozen=True, kw_only=True):
     """The six stages with their rates and waits, and what the bottleneck is now."""
 
 
-class Metrics(Ask, frozen=True):
+class Metrics(Ask, frozen=True, kw_only=True):
     """Prometheus metrics, as text."""
 
 
-class Health(Ask, frozen=True):
+class Health(Ask, frozen=True, kw_only=True):
     """Alive, ready, and why not."""
+
+
+class ResetLatch(Ask, frozen=True, kw_only=True):
+    """Lift the latch that an overrun set; the limit stays."""
+
+    budget: str
+    by: str = ""
+    scope: str = "all"
+
+
+class Halts(Ask, frozen=True, kw_only=True):
+    """What is halted, and what is still in flight there."""
+
+
+class Sources(Ask, frozen=True, kw_only=True):
+    """Who decides, with scores."""
+
+
+class Reinstate(Ask, frozen=True, kw_only=True):
+    """Admit again what a demoted source decides."""
+
+    source: str
+    by: str = ""
+    reason: str = ""
+
+
+class Effectors(Ask, frozen=True, kw_only=True):
+    """What performs actions: slots, calls, breakers, extra work, what is in doubt."""
+
+
+class Rehearse(Ask, frozen=True, kw_only=True):
+    """What the rules in force would have said of a period, with some limits changed."""
+
+    #: By balance, or balance/scope.
+    limits: dict[str, str] = {}
+    since_us: int = 0
+    until_us: int | None = None
+    kinds: tuple[str, ...] = ()
+
+
+class KeysChange(Ask, frozen=True, kw_only=True):
+    """Keys are made, rotated and revoked by somebody."""
+
+    by: str = ""
+
+
+class KeysMake(KeysChange, frozen=True, kw_only=True):
+    """A new API key; its token is in the answer and nowhere else."""
+
+    name: str
+    roles: list[str]
+    sources: list[str] | None = None
+    tenants: list[str] | None = None
+    expires_in_s: float | None = None
+
+
+class KeysList(Ask, frozen=True, kw_only=True):
+    """All API keys, the newest first; without what opens anything."""
+
+
+class KeysRotate(KeysChange, frozen=True, kw_only=True):
+    """A new API key like an old one, which ends after a time of grace."""
+
+    what: str
+    grace_s: float = 86_400.0
+    expires_in_s: float | None = None
+
+
+class KeysRevoke(KeysChange, frozen=True, kw_only=True):
+    """A key, or all of a name, opens nothing from now on."""
+
+    what: str

@@ -6,31 +6,45 @@ clock (`_us`), ids are the 13 letters that people see. Reads a journal, live or 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
-from lictor.errors import Code, LictorError, NotFoundError
-from lictor.journal.port import DecisionRow, Filter, Journal, OutcomeRow
+from lictor.errors import LictorError
+from lictor.journal.port import DecisionRow, Journal, OutcomeRow
 from lictor.monitoring.redaction import Redactor
 from lictor.records import Outcome, Quarantined, Verdict
-from lictor.runtime.ids import id_number, id_text
+from lictor.runtime.ids import id_text
+
+from . import shapes
 
 #: How many of the newest decisions a misspelt id or key is compared with.
 GUESSES_FROM = 500
 
 
-def decision_data(row: DecisionRow) -> dict[str, Any]:
+def decision_data(row: DecisionRow) -> shapes.Decision:
     """One decision as lists show it."""
-    data: dict[str, Any] = msgspec.structs.asdict(row)
-    data["number"] = row.id
-    data["id"] = id_text(row.id)
-    data["parent"] = None if row.parent is None else id_text(row.parent)
-    return data
+    return {
+        "id": id_text(row.id),
+        "number": row.id,
+        "kind": row.kind,
+        "tenant": row.tenant,
+        "source": row.source,
+        "key": row.key,
+        "order_key": row.order_key,
+        "priority": row.priority,
+        "state": str(row.state),
+        "code": row.code,
+        "received_us": row.received_us,
+        "deadline_us": row.deadline_us,
+        "closed_us": row.closed_us,
+        "parent": None if row.parent is None else id_text(row.parent),
+    }
 
 
-def verdict_data(verdict: Verdict) -> dict[str, Any]:
+def verdict_data(verdict: Verdict) -> shapes.Verdict:
     """A verdict, with what each gate said."""
     return {
         "result": str(verdict.result),
@@ -48,7 +62,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
+def outcome_data(outcome: Outcome) -> shapes.Outcome:
     """An outcome."""
     return {
         "result": outcome.result,
@@ -62,7 +76,7 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def feed_data(row: OutcomeRow) -> dict[str, Any]:
+def feed_data(row: OutcomeRow) -> shapes.FeedRow:
     """One entry of the outcome feed."""
     return {
         "cursor": row.cursor,
@@ -74,9 +88,9 @@ def feed_data(row: OutcomeRow) -> dict[str, Any]:
     }
 
 
-def limits_data(journal: Journal, at_us: int) -> list[dict[str, Any]]:
+def limits_data(journal: Journal, at_us: int) -> list[shapes.Limit]:
     """All scopes of all balances, in their window now."""
-    rows = []
+    rows: list[shapes.Limit] = []
     for (budget, scope), balance in sorted(journal.state.balances.items()):
         window = balance.window(at_us)
         rows.append(
@@ -94,7 +108,7 @@ def limits_data(journal: Journal, at_us: int) -> list[dict[str, Any]]:
     return rows
 
 
-def halts_data(journal: Journal) -> list[dict[str, Any]]:
+def halts_data(journal: Journal) -> list[shapes.Halted]:
     """What is halted, or only reduces."""
     return [
         {"scope": h.scope, "mode": h.mode, "by": h.by, "reason": h.reason, "at_us": h.at_us}
@@ -102,9 +116,9 @@ def halts_data(journal: Journal) -> list[dict[str, Any]]:
     ]
 
 
-def quarantined_data(entry: Quarantined, redact: Redactor | None = None) -> dict[str, Any]:
+def quarantined_data(entry: Quarantined, redact: Redactor | None = None) -> shapes.Quarantined:
     """One entry of quarantine; with its signal where a redactor is given."""
-    data = {
+    data: shapes.Quarantined = {
         "id": id_text(entry.id),
         "source": entry.source,
         "at_us": entry.at_us,
@@ -112,7 +126,9 @@ def quarantined_data(entry: Quarantined, redact: Redactor | None = None) -> dict
         "detail": entry.detail,
         "state": entry.state,
     }
-    return data if redact is None else {**data, "signal": _signal(entry, redact)}
+    if redact is not None:
+        data["signal"] = _signal(entry, redact)
+    return data
 
 
 def _signal(entry: Quarantined, redact: Redactor) -> Any:
@@ -127,61 +143,32 @@ def _signal(entry: Quarantined, redact: Redactor) -> Any:
     return signal
 
 
+def signal_of(entry: Quarantined) -> dict[str, Any]:
+    """The signal of an entry as it is kept, secrets included."""
+    kept = msgspec.json.decode(entry.signal)
+    return kept if isinstance(kept, dict) else {}
+
+
 def plain(value: Any) -> Any:
     """A value as data that JSON has; what JSON has not, as its text."""
+    if value is None or type(value) in {str, int, bool}:
+        return value
     return msgspec.json.decode(_encode(value))
 
 
 _encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 
 
-async def decision_of(journal: Journal, text: str, tenant: str | None = None) -> int:
-    """The decision that an id (13 letters, or the number) or a key names.
-
-    Raises:
-        NotFoundError: none has it; the message names what is near.
-        LictorError: `AMBIGUOUS`, several have this key.
-    """
-    number = id_number(text) or (int(text) if text.isascii() and text.isdigit() else None)
-    if number is not None and number < 1 << 63 and await journal.history(number):
-        return number
-    rows = await journal.decisions(Filter(key=text, tenant=tenant, limit=10))
-    bound = [row for row in rows if row.code != Code.KEY_REUSED]  # the key is another's, where it was refused for that
-    ids = [row.id for row in bound or rows]
-    if len(ids) == 1:
-        return ids[0]
-    if ids:
-        raise _coded(
-            LictorError(
-                f"{len(ids)} decisions have the key {text!r}",
-                hint="name one by its id: " + ", ".join(map(id_text, ids)),
-            ),
-            "AMBIGUOUS",
-        )
-    near = await _near(journal, text)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see `lictor list`"
-    raise NotFoundError(f"no decision has the id or key {text!r}", hint=hint)
+def ambiguous(key: str, ids: Sequence[int]) -> LictorError:
+    """Several decisions have this key."""
+    hint = "name one by its id: " + ", ".join(map(id_text, ids))
+    return _coded(LictorError(f"{len(ids)} decisions have the key {key!r}", hint=hint), "AMBIGUOUS")
 
 
-async def _near(journal: Journal, text: str) -> list[str]:
-    rows = await journal.decisions(Filter(limit=GUESSES_FROM))
-    names = [id_text(row.id) for row in rows] + [row.key for row in rows if row.key is not None]
-    return get_close_matches(text, names, n=3, cutoff=0.75)
-
-
-async def quarantine_entry(journal: Journal, text: str) -> Quarantined:
-    """The quarantine entry of an id.
-
-    Raises:
-        NotFoundError: it keeps none of this id.
-    """
-    number = id_number(text) or (int(text) if text.isascii() and text.isdigit() else None)
-    found = journal.state.quarantine.get(number or 0)
-    if found is None:
-        near = get_close_matches(text, [id_text(id_) for id_ in journal.state.quarantine], n=3, cutoff=0.75)
-        hint = f"did you mean {' or '.join(near)}?" if near else "see `lictor quarantine list`"
-        raise NotFoundError(f"quarantine keeps no entry {text!r}", hint=hint)
-    return found
+def near(text: str, names: Iterable[str]) -> str | None:
+    """What may have been meant, as a question; None where nothing is near."""
+    found = get_close_matches(text, list(names), n=3, cutoff=0.75)
+    return f"did you mean {' or '.join(found)}?" if found else None
 
 
 def _coded(error: LictorError, code: str) -> LictorError:
