@@ -35,8 +35,11 @@ from lictor.monitoring.timeline import timeline
 from lictor.records import Approval, Halt
 from lictor.runtime.clock import SystemClock
 from lictor.runtime.ids import id_text
+from lictor.runtime.randomness import Randomness
 from lictor.steering import check_scope
 from lictor.surfaces import asks, requests, views
+from lictor.surfaces.access import asking
+from lictor.surfaces.sight import OWNER
 
 
 def check(path: Path) -> None:
@@ -107,7 +110,7 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
         if do == "list":
             return await requests.listed(journal, asks.List(**given))
         if do == "show":
-            decision = await views.decision_of(journal, given["what"], given.get("tenant"))
+            decision = await OWNER.decision(journal, given["what"], given.get("tenant"))
             story = await timeline(journal, decision, Redactor(), SystemClock().wall_us())
             return {**views.plain(story.data()), "lines": story.lines()}
         if do == "limits":
@@ -173,10 +176,10 @@ async def _verbs(
     if do == "set_limit":
         return _limit(journal, asked, now_us)
     if do == "quarantine_discard":
-        entry = await views.quarantine_entry(journal, asked["what"])
+        entry = OWNER.entry(journal, asked["what"])
         gone = type(entry)(**{**_fields(entry), "state": "discarded", "by": by})
         return [Quarantine(gone)], {"entry": id_text(entry.id), "state": "discarded", "by": by}
-    decision = await views.decision_of(journal, asked["what"], asked.get("tenant"))
+    decision = await OWNER.decision(journal, asked["what"], asked.get("tenant"))
     if do == "cancel":
         return [Cancel(decision, now_us, by, reason)], {"id": id_text(decision)}
     found = journal.state.find(decision)
