@@ -14,7 +14,7 @@ from lictor.declarations.plain import text
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError, WrongLoopError
 from lictor.journal import port
 from lictor.pipeline import Pipeline
-from lictor.records import Amount, Approval, Halt, Report
+from lictor.records import Amount, Approval, Grant, Halt, Report
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_number, id_text
 
@@ -162,6 +162,17 @@ class Steering:
         await self._request(
             port.SetLimit(budget, text(scope), limit, self.clock.wall_us(), text(by), declared.window_s, reset_latch)
         )
+
+    async def set_grants(self, *grants: Grant) -> None:
+        """Put API keys in force, as they are from now on; all in one transaction.
+
+        Raises:
+            DeniedError: one was revoked, or would open more than it did.
+        """
+        answers = await asyncio.gather(*(self._request(port.SetGrant(grant)) for grant in grants))
+        for answer, grant in zip(answers, grants, strict=True):
+            if not answer.ok:
+                raise DeniedError(f"{answer.code}: the key {grant.id} of {grant.name}", hint="make a new one")
 
     async def reset_adjustment(
         self, name: str, subject: str, *, by: str, value: float | None = None, reason: str = ""

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, TERMINAL, DecisionState, Event
 from lictor.records import Result, Verdict
 
 from .open import Open
-from .port import Act, Admit, Answer, Approve, Cancel, Close, Progress, Start, StartItem, Undo, Verb
+from .port import Act, Admit, Answer, Approve, Cancel, Close, Progress, SetGrant, Start, StartItem, Undo, Verb
 from .rules import admission_refusal, arbiter_ruling, halted
 from .state import Bound, State
 
@@ -218,6 +220,19 @@ def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
     return answer, None if code else verb
 
 
+def _grant(state: State, verb: SetGrant, _at_us: int) -> Decided:
+    """A key only ever opens less: what it opens is fixed when it is made, and one that was revoked stays so."""
+    grant = verb.grant
+    before = state.grants.get(grant.id)
+    if before is None:
+        return Answer(), verb
+    if before.revoked_us is not None:
+        return Answer(ok=False, code="REVOKED"), None
+    same = replace(grant, expires_us=before.expires_us, revoked_us=None)
+    later = before.expires_us is not None and (grant.expires_us is None or grant.expires_us > before.expires_us)
+    return (Answer(ok=False, code="OTHER_GRANT"), None) if same != before or later else (Answer(), verb)
+
+
 #: For each verb that may be refused or changed: the answer to it, and the fact to store (None when nothing changes).
 DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
     Admit: _admit,
@@ -227,4 +242,5 @@ DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
     Undo: _undo,
     Approve: _approve,
     Cancel: _cancel,
+    SetGrant: _grant,
 }

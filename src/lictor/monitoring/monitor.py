@@ -18,6 +18,7 @@ from lictor.journal.port import (
     Learn,
     Progress,
     Quarantine,
+    SetGrant,
     SetHalt,
     SetLimit,
     Shed,
@@ -185,6 +186,12 @@ def _approve(verb: Any) -> list[Line]:
     return [("approved" if a.approved else "denied", fields)]
 
 
+def _grant(verb: Any) -> list[Line]:
+    g = verb.grant
+    fields = {"key": g.id, "name": g.name, "roles": list(g.roles), "sources": g.sources, "tenants": g.tenants}
+    return [("key_revoked" if g.revoked_us is not None else "key_set", fields | {"by": g.by})]
+
+
 def _cancel(verb: Any) -> list[Line]:
     return [("cancel_asked", {"decision": id_text(verb.decision), "by": verb.by, "reason": verb.reason})]
 
@@ -222,6 +229,7 @@ _TOLD = {
     SetHalt: _halt,
     SetLimit: _limit,
     Approve: _approve,
+    SetGrant: _grant,
     Cancel: _cancel,
     Undo: _undo,
     Learn: _learn,

@@ -50,12 +50,17 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     tenants: tuple[str, ...] | None = None
     #: The id of the key that it was made from.
     grant: str = ""
-    #: It came by a browser's cookie, which a browser also sends unasked: unsafe methods need a token beside it.
-    session: bool = False
+    #: It came by a browser's cookie, which a browser also sends unasked: unsafe methods need this token beside it.
+    session: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether this permission was granted; `public` always is."""
         return permission is Permission.PUBLIC or permission in self.permissions
+
+    @property
+    def unscoped(self) -> bool:
+        """Nothing is kept from it: what holds for all sources and tenants (keys, halting everything) asks for this."""
+        return self.sources is None and self.tenants is None
 
     def source_for(self, asked: str | None) -> str:
         """Who decides, when this principal submits: one of its sources, or itself where it is scoped to none.

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 
 from lictor.errors import LictorError
 
-from . import files, looking, measuring, proving, quarantine, running, steering
+from . import files, keys, looking, measuring, proving, quarantine, running, steering
 from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
@@ -64,6 +64,10 @@ def build() -> App:
     for judge in (quarantine.list_, quarantine.show_, quarantine.replay_, quarantine.discard_):
         kept.command(judge, name=judge.__name__.rstrip("_"))
     app.command(kept)
+    held = App(name="keys", help="Make, list, rotate or revoke the API keys of a journal.", group=STEER)
+    for handle in (keys.make, keys.list_, keys.rotate, keys.revoke):
+        held.command(handle, name=handle.__name__.rstrip("_"))
+    app.command(held)
     return app
 
 
