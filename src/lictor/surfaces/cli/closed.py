@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from lictor.errors import (
     DeniedError,
@@ -20,7 +21,7 @@ from lictor.errors import (
     JournalLockedError,
     NotFoundError,
 )
-from lictor.journal.port import Approve, Cancel, Quarantine, SetHalt, SetLimit, Verb
+from lictor.journal.port import Approve, Cancel, Quarantine, SetGrant, SetHalt, SetLimit, Verb
 from lictor.journal.sqlite.file import APPLICATION_ID
 from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.journal.sqlite.keys import StoredKeys
@@ -122,14 +123,29 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
             return await requests.quarantine_listed(journal, asks.QuarantineList(**given))
         if do == "quarantine_show":
             return await requests.quarantine_shown(journal, asks.QuarantineShow(**given))
+        if do == "keys_list":
+            return asking.listed(journal.state.grants, SystemClock().wall_us())
         rows = await journal.outcomes(given.get("source"), given.get("after", 0), given.get("limit", 100))
         return [views.feed_data(row) for row in rows]
 
 
 #: What a file can answer by itself.
-READS = frozenset({"list", "show", "limits", "quality", "quarantine_list", "quarantine_show", "outcomes"})
+READS = frozenset({"list", "show", "limits", "quality", "quarantine_list", "quarantine_show", "outcomes", "keys_list"})
 #: What can be written to it without an App.
-WRITES = frozenset({"approve", "cancel", "halt", "resume", "set_limit", "quarantine_discard"})
+WRITES = frozenset(
+    {
+        "approve",
+        "cancel",
+        "halt",
+        "resume",
+        "set_limit",
+        "quarantine_discard",
+        "keys_make",
+        "keys_rotate",
+        "keys_revoke",
+    }
+)
+_KEYS = {"keys_make": asks.KeysMake, "keys_rotate": asks.KeysRotate, "keys_revoke": asks.KeysRevoke}
 
 
 async def write(path: Path, do: str, asked: dict[str, Any]) -> Any:
@@ -167,6 +183,10 @@ async def _verbs(
     journal: SqliteJournal, do: str, asked: dict[str, Any], now_us: int
 ) -> tuple[list[Verb], dict[str, Any]]:
     by, reason = asked["by"], asked.get("reason", "")
+    if do in _KEYS:
+        ask = msgspec.convert({name: value for name, value in asked.items() if value is not None}, _KEYS[do])
+        grants, told = asking.changed(journal.state.grants, ask, now_us, Randomness().bytes)
+        return [SetGrant(grant) for grant in grants], told
     if do in {"halt", "resume"}:
         check_scope(asked["scope"])
         mode = "none" if do == "resume" else "reduce_only" if asked.get("reduce_only") else "halted"
