@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes
 
-.PHONY: help setup setup-bench demo test check fix bench bench-failures bench-scale campaign report lock clean
+.PHONY: help setup setup-bench demo test check docs fix bench bench-failures bench-scale campaign report lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ check: setup ## lint, format, types, import contracts
 fix: setup ## let ruff repair and format what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: setup ## build the documentation as a site and check its links; leaves out/docs/site/index.html
+	$(BIN)/python -m website
 
 bench: setup-bench ## governed durable decisions a second, beside bare SQLite and the peers; writes out/speed/
 	$(BIN)/python -m benchmarks.speed
