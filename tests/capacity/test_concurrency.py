@@ -118,6 +118,32 @@ def test_a_hang_closes_it_to_the_least_and_what_recovers_is_found_again():
     assert driven.slots.limit == pytest.approx(50, rel=0.3)
 
 
+def after_a_hang(servers: int, seed: int) -> float:
+    """Service times from the end of a long hang of 20 servers until the limit is near what there is then."""
+    driven = settled(20, seed)
+    driven.world.change(hangs=True)
+    driven.run(seconds=100)
+    assert driven.slots.limit == 1
+    driven.world.change(hangs=False, servers=servers)
+    began = driven.world.now
+    while abs(driven.slots.limit / servers - 1) > 3 * WITHIN and driven.world.now < began + 2_000:
+        driven.run(seconds=1)
+    return driven.world.now - began
+
+
+def test_after_a_long_hang_it_opens_in_a_few_rounds_of_answers():
+    assert statistics.median(after_a_hang(20, seed) for seed in range(3)) <= 20
+
+
+def test_what_comes_back_smaller_is_found_too():
+    assert statistics.median(after_a_hang(6, seed) for seed in range(3)) <= 300
+
+
+def test_without_a_slow_start_a_hang_is_paid_for_long_after(monkeypatch):
+    monkeypatch.setattr(concurrency, "REOPENS", float("inf"))
+    assert statistics.median(after_a_hang(20, seed) for seed in range(3)) > 100
+
+
 def test_it_is_frozen_while_the_arrival_rate_or_a_budget_is_the_bottleneck():
     driven = settled(100, 1)
     limit = driven.slots.limit

@@ -10,7 +10,8 @@ Once in `LOW_EVERY` windows a fifth less is tried, so that a queue that was ther
 
 In flight and answers are averaged over whole phases (area over count), so that calls that have not come back count with
 their age. Nothing is concluded while fewer calls are in flight than may be: then the arrival rate or a budget is the
-bottleneck; nor while the node itself is late. A hang cuts by half again and again.
+bottleneck; nor while the node itself is late. A hang cuts by half again and again; when it is over, each round of
+answers in the usual time doubles the level, up to the limit that was in force before (slow start, Jacobson 1988).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ PLAIN_MIN, PLAIN_AT = 20, 3.5
 FILLED = 0.8
 #: Calls that take less than this share of the service time have become faster.
 FASTER = 0.75
+#: A hang that has cut the limit to less than this part of it is followed by a slow start; the next window finds the rest.
+REOPENS = 3.0
 #: What is called a queue: answers take so many times the service time.
 QUEUES = 1.5
 
@@ -65,12 +68,14 @@ class AdaptiveSlots:
         "_area",
         "_at",
         "_before",
+        "_goal",
         "_grown",
         "_high",
         "_hung_at",
         "_low",
         "_phase",
         "_put_back",
+        "_round",
         "_settled_at",
         "_since",
         "_until_low",
@@ -94,6 +99,9 @@ class AdaptiveSlots:
         self._before: Point | None = None
         #: The limit before the first of several cuts.
         self._put_back = self.limit
+        #: The limit before a hang, while it is being reached again; and answers until the level is doubled.
+        self._goal: float | None = None
+        self._round = 0
         self._until_low = 1
         self._hung_at = 0.0
         self._answers, self._area = 0, 0.0
@@ -117,7 +125,10 @@ class AdaptiveSlots:
         self._pass(now)
         event = self.pace.returned(call, now, answered=answered)
         self._answers += answered
-        self._look(now, event)
+        if self._phase == "reopen" and answered and event is None:
+            self._reopen(now)
+        else:
+            self._look(now, event)
         return event
 
     def check(self, now: float, *, late_s: float = 0.0) -> Event | None:
@@ -133,6 +144,20 @@ class AdaptiveSlots:
         return event
 
     # -- phases ---------------------------------------------------------------------------------------------------
+
+    def _reopen(self, now: float) -> None:
+        """One more answer since a hang is over: a round of them doubles the level, until it is what it was."""
+        self._round -= 1
+        if self._round > 0:
+            return
+        goal = self.limit if self._goal is None else self._goal
+        self.limit = min(goal, 2.0 * max(self.level, self.limit))
+        if self.limit < goal:
+            self._open("reopen", self.limit, now)
+            self._round = self.level
+        else:
+            self._goal = None
+            self._open("hold", self.limit, now)
 
     def _pass(self, now: float) -> None:
         """Time has passed: add up what was in flight in it."""
@@ -155,8 +180,14 @@ class AdaptiveSlots:
         """Is the phase over?"""
         if event == "hanging":
             self._hung_at = now
+            if self._goal is None:
+                self._goal = self.limit
             self._cut(None, now)
+        elif event == "usual" and self._goal is not None and self.limit <= self._goal / REOPENS:
+            self._open("reopen", self.level, now)
+            self._round = self.level
         elif event is not None:
+            self._goal = None
             # What was measured is of another time, and what runs now is still of both.
             self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
         elif self.pace.state == "hanging":

@@ -134,6 +134,7 @@ class Pace:
             if not answered:
                 return None
             self.state, self._sum, self._valid_from = "usual", 0.0, now
+            self._came, self._due_of_answers, self._ratio = 0, 0.0, 0.0  # what was due in the hang has been said
             return "usual"
         return self._heard(log(max(now - flight.began, 1e-9)), answered=answered)
 
