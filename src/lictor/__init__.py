@@ -35,8 +35,10 @@ from lictor.declarations.gates import (
 )
 from lictor.declarations.governed import Bound, Governed
 from lictor.declarations.hedge import Hedge
+from lictor.declarations.outside import Resolve, WebhookEvent
 from lictor.declarations.refusal import Failed, Held, NotDone, Refusal, Refused, Unfinished
 from lictor.declarations.runs import Run
+from lictor.declarations.secret import SecretRef, env, secret_file
 from lictor.declarations.sources import Quality, Range, Source
 from lictor.entry import Handle
 from lictor.errors import (
@@ -109,9 +111,11 @@ __all__ = [
     "Refusal",
     "Refused",
     "Report",
+    "Resolve",
     "Run",
     "ScaledClock",
     "Secret",
+    "SecretRef",
     "Settings",
     "Signal",
     "Snapshot",
@@ -119,6 +123,7 @@ __all__ = [
     "SystemClock",
     "Unfinished",
     "Verdict",
+    "WebhookEvent",
     "WrongLoopError",
     "all_of",
     "all_or_compensate",
@@ -126,8 +131,10 @@ __all__ = [
     "amend",
     "defer",
     "deny",
+    "env",
     "hold",
     "pending",
     "quorum",
     "report",
+    "secret_file",
 ]

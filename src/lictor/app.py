@@ -17,7 +17,6 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from lictor.declarations.adaptive import Adaptive
 from lictor.declarations.budgets import Balance, Limit, Per, Rate, check_amount, check_rate
-from lictor.declarations.declared import Declared
 from lictor.declarations.effectors import DeclareEffector, Draft, Effector, PlanDraft, check_options, importable
 from lictor.declarations.feedback import Change, Learned, LessonFunction, LessonPer, LessonSpec
 from lictor.declarations.gates import (
@@ -34,6 +33,7 @@ from lictor.declarations.gates import (
 from lictor.declarations.hedge import Hedge
 from lictor.declarations.kinds import Kind, field_reader, value_reader
 from lictor.declarations.models import check_model
+from lictor.declarations.outside import Outside
 from lictor.declarations.sources import Quality, Source
 from lictor.errors import DeclarationError
 from lictor.records import Priority
@@ -43,7 +43,7 @@ K = TypeVar("K")
 P = TypeVar("P")
 
 
-class App(Declared):
+class App(Outside):
     """A named set of declarations."""
 
     # -- inputs and decisions -------------------------------------------------------------------------------------

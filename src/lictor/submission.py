@@ -65,6 +65,14 @@ class Submission(Steering):
         """
         return await self._offer(value if isinstance(value, Signal) else self.signal(value, **options))
 
+    async def put_aside(self, signal: Signal, why: str) -> Handle:
+        """Keep in quarantine what arrived and makes no signal that can be understood; answered when that is durable.
+
+        Raises:
+            NodeStoppedError: the node takes no work.
+        """
+        return await self._offer(Unreadable(signal, text(why)))
+
     def _offer(self, signal: Signal | Unreadable, replay: Replay | None = None) -> asyncio.Future[Handle]:
         future: asyncio.Future[Handle] = self._here().create_future()
         received_us = self.clock.wall_us()

@@ -156,7 +156,7 @@ class Intake:
 
     def _distrust(self, entry: Entry, signal: Signal, now_us: int) -> Finding | None:
         app = self._app
-        if signal.kind not in app.kinds:
+        if signal.kind not in app.kinds and entry.fault is None:  # what could not be read may be of no kind
             known = ", ".join(app.kinds) or "none"
             return Finding(Code.KIND_UNKNOWN, f"no kind {signal.kind!r} is declared; there are: {known}")
         if app.sources and signal.source not in app.sources:

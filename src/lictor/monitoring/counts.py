@@ -57,6 +57,7 @@ class Counts:
         self.shed = Series(source=1)  # kind, source, code
         self.quarantined = Series(source=0)  # source, reason
         self.moves = Series()  # adjustment, direction
+        self.outside = Series(source=1)  # webhook, callback or alert; its name; what became of it
         self.verdict_s = Histogram()
         self.outcome_s: dict[str, Histogram] = {}
         self.commit_s = Histogram()

@@ -77,6 +77,7 @@ class Metrics(Collector):
         yield counter("lictor_shed", "Signals shed or refused unread", ("kind", "source", "code"), c.shed)
         yield counter("lictor_quarantined", "Signals put aside", ("source", "reason"), c.quarantined)
         yield counter("lictor_adjustment_moves", "Moves of adjustments", ("adjustment", "how"), c.moves)
+        yield counter("lictor_outside", "Webhooks in, callbacks and alerts out", ("channel", "name", "what"), c.outside)
         lost = CounterMetricFamily("lictor_log_lines_lost", "Log lines that could not be written")
         lost.add_metric([], self._lost())
         yield lost
