@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 
+from lictor.audit.checkpoint import SignedCheckpoint
+from lictor.audit.tree import Tree
 from lictor.errors import JournalFencedError, JournalLockedError
 from lictor.records import Outcome, Quarantined
 
 from . import codec, port
 from .batch import Batch, decision_of, take, touched
-from .listing import kept, matches, open_rows, row_of
+from .listing import Matcher, kept, open_rows, row_of
 from .open import Open
 from .parking import Deadlines, Parked, Queue, queue_of
 from .state import Ended, KeysInMemory, State
@@ -101,6 +103,8 @@ class MemoryJournal:
     """A journal on a `MemoryDisk`. Opening a disk that another journal has open takes it over and fences the other."""
 
     durability = "memory"
+    #: What is gone with the process needs no proof.
+    tree: Tree | None = None
 
     def __init__(self, disk: MemoryDisk | None = None) -> None:
         self.disk = disk or MemoryDisk()
@@ -149,6 +153,12 @@ class MemoryJournal:
 
     async def rest(self) -> None:
         """Nothing to do."""
+
+    async def tend(self) -> int:
+        return 0
+
+    async def keep(self, signed: SignedCheckpoint, at_us: int) -> None:
+        """Nothing: no tree is kept in memory."""
 
     def free_bytes(self) -> int | None:
         return None
@@ -219,7 +229,7 @@ class MemoryJournal:
     async def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
         rows = open_rows(self.state.all_open(), wanted)
         if not wanted.open_only:
-            rows += [row for row in self._closed.values() if matches(row, wanted)]
+            rows += filter(Matcher(wanted).takes, self._closed.values())
         return sorted(rows, key=lambda row: -row.id)[: wanted.limit]
 
     async def outcomes(self, source: str | None, after: int, limit: int) -> list[port.OutcomeRow]:

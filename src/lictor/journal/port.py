@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from lictor.audit.checkpoint import SignedCheckpoint
+from lictor.audit.tree import Tree
 from lictor.records import (
     Adjustment,
     Amount,
@@ -267,14 +269,22 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What to list; a field that is None does not restrict. Newest first, `before` is the id to go on below."""
+    """What to list; a field that is None does not restrict, one with several values takes any of them.
 
-    state: str | None = None
-    kind: str | None = None
-    tenant: str | None = None
-    source: str | None = None
-    code: str | None = None
+    Newest first, `before` is the id to go on below.
+    """
+
+    state: str | tuple[str, ...] | None = None
+    kind: str | tuple[str, ...] | None = None
+    tenant: str | tuple[str, ...] | None = None
+    source: str | tuple[str, ...] | None = None
+    code: str | tuple[str, ...] | None = None
     key: str | None = None
+    #: The children of a decision.
+    parent: int | None = None
+    #: Received at or after, and before.
+    since_us: int | None = None
+    until_us: int | None = None
     open_only: bool = False
     before: int | None = None
     limit: int = 100
@@ -298,6 +308,8 @@ class Journal(Protocol):
     durability: str
     #: Current state as of the last batch; readers must not change it.
     state: State
+    #: The tree over its history; None where a store keeps none.
+    tree: Tree | None
 
     async def open(self, at_us: int) -> State:
         """Take the lock, migrate, check durability, start a new epoch and recover the current state.
@@ -320,6 +332,19 @@ class Journal(Protocol):
 
     async def rest(self) -> None:
         """Nothing waits to be written: do the housekeeping that would hold a batch up."""
+        ...
+
+    async def tend(self) -> int:
+        """A short step of what is built behind the commits, such as the tree; about how many facts are behind.
+
+        Raises:
+            InvariantViolation: what was committed is not as it was (I14).
+            JournalIOError: the disk failed; this node must stop.
+        """
+        ...
+
+    async def keep(self, signed: SignedCheckpoint, at_us: int) -> None:
+        """Store a checkpoint of the tree, durably; nothing where a store keeps no tree."""
         ...
 
     def free_bytes(self) -> int | None:

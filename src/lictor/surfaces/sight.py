@@ -111,13 +111,8 @@ class Sight:
         principal = self.principal
         if principal is None or self.whole:
             return await journal.decisions(wanted)
-        sources = [s for s in principal.sources or (wanted.source,) if wanted.source in (None, s)]
-        tenants = [t for t in principal.tenants or (wanted.tenant,) if wanted.tenant in (None, t)]
-        found: list[DecisionRow] = []
-        for source in sources:
-            for tenant in tenants:
-                found += await journal.decisions(_scoped(wanted, source, tenant))
-        return sorted(found, key=lambda row: -row.id)[: wanted.limit]
+        source, tenant = _within(principal.sources, wanted.source), _within(principal.tenants, wanted.tenant)
+        return await journal.decisions(msgspec.structs.replace(wanted, source=source, tenant=tenant))
 
     async def decision(self, journal: Journal, text: str, tenant: str | None = None) -> int:
         """The decision that an id (13 letters, or the number) or a key names.
@@ -168,8 +163,11 @@ class Sight:
         return found
 
 
-def _scoped(wanted: Filter, source: str | None, tenant: str | None) -> Filter:
-    return msgspec.structs.replace(wanted, source=source, tenant=tenant)
+def _within(seen: tuple[str, ...] | None, asked: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+    """Of what is asked for, what is seen; None is all."""
+    if seen is None or asked is None:
+        return seen if asked is None else asked
+    return tuple(one for one in ((asked,) if isinstance(asked, str) else asked) if one in seen)
 
 
 OWNER = Sight(None)

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from lictor.audit.checkpoint import SignedCheckpoint
+from lictor.audit.tree import Tree
 from lictor.errors import JournalIOError
 from lictor.journal import port
 from lictor.journal.codec import NAMES
@@ -49,6 +51,8 @@ class Watcher(Protocol):
 
 class FaultyJournal:
     """The journal of one machine."""
+
+    tree: Tree | None = None
 
     def __init__(
         self,
@@ -124,6 +128,12 @@ class FaultyJournal:
 
     async def rest(self) -> None:
         await self.inner.rest()
+
+    async def tend(self) -> int:
+        return 0
+
+    async def keep(self, signed: SignedCheckpoint, at_us: int) -> None:
+        """Nothing: what is built behind the commits is no part of the simulated world."""
 
     def free_bytes(self) -> int | None:
         return self.inner.free_bytes()

@@ -1,6 +1,7 @@
 """The schema that people read is what the migrations amount to; older journals open, newer ones are refused (I22)."""
 
 import asyncio
+import re
 
 import apsw
 import pytest
@@ -41,7 +42,7 @@ def test_each_query_fits_the_schema():
 
 def query_size(query):
     """How many parameters a query takes."""
-    numbered = [int(part[0]) for part in query.split("?")[1:] if part[:1].isdigit()]
+    numbered = [int(number) for number in re.findall(r"\?(\d+)", query)]
     return max(numbered) if numbered else query.count("?")
 
 

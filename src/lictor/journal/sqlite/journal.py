@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from shutil import disk_usage
+from typing import Any, TypeVar
 
 import apsw
 
+from lictor.audit.checkpoint import SignedCheckpoint
+from lictor.audit.tree import Tree
 from lictor.errors import JournalError, JournalIOError, LictorError
 from lictor.journal import port
 from lictor.journal.batch import take
@@ -33,7 +36,11 @@ from .queries import QUERIES
 from .reader import Reader
 from .recovery import recover
 from .retention import Retained, Retention, erase
+from .tree import StoredTree, grow
+from .volumes import VOLUME_DECISIONS, Binder
 from .writer import Writer
+
+T = TypeVar("T")
 
 #: The write-ahead log is emptied when a quiet moment finds this many pages in it, and at the latest at the other.
 CHECKPOINT_PAGES = 1_000
@@ -76,6 +83,8 @@ class SqliteJournal:
         self._writer: Writer
         self._reader: Reader
         self._parking: StoredParking
+        self._binder: Binder
+        self.tree: Tree | None = None
 
     async def open(self, at_us: int) -> State:
         await self._lane.run(partial(self._open))
@@ -90,6 +99,7 @@ class SqliteJournal:
             self.state = recover(db)
             keys = self.state.keys = self._make_keys(reading)
             self._db, self._reader = db, Reader(reading)
+            self.tree, self._binder = StoredTree(reading), Binder(db)
             parking = self.state.parking = self._parking = StoredParking(reading)
             self._writer = Writer(db, self.state, keys, parking, self._salts, epoch)
             db.execute("BEGIN IMMEDIATE")
@@ -136,6 +146,40 @@ class SqliteJournal:
         """Nothing waits to be written: do the housekeeping that would hold a batch up."""
         if self._stopped is None and self._file.wal_pages >= self._checkpoint_pages[0]:
             await self._lane.run(self._checkpoint)
+
+    async def tend(self) -> int:
+        return 0 if self._stopped is not None else await self._behind(self._grow)
+
+    async def keep(self, signed: SignedCheckpoint, at_us: int) -> None:
+        row = (signed.checkpoint.size, at_us, signed.write())
+        await self._behind(partial(self._stored, "add_checkpoint", row))
+
+    def _grow(self) -> int:
+        """A step of the tree, and a step of the next volume of the lists."""
+        size = self.tree.size if self.tree is not None else 0
+        self._db.execute("BEGIN IMMEDIATE")
+        left = grow(self._db, size)
+        listing = self._binder.step()
+        self._db.execute("COMMIT")
+        return left + (VOLUME_DECISIONS if listing else 0)
+
+    def _stored(self, query: str, row: tuple[Any, ...]) -> None:
+        self._db.execute(QUERIES[query], row)
+
+    async def _behind(self, step: Callable[[], T]) -> T:
+        """A transaction beside those of the batches; any failure ends the journal as theirs do."""
+        if self._stopped is not None:
+            raise self._stopped
+        try:
+            return await self._lane.run(step)
+        except apsw.Error as error:
+            self._stopped = JournalIOError(f"what is built behind the journal could not be written: {error}")
+            self._file.abandon()
+            raise self._stopped from error
+        except LictorError as error:
+            self._stopped = error
+            self._file.abandon()
+            raise
 
     def _checkpoint(self) -> None:
         try:

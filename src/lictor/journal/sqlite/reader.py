@@ -8,14 +8,15 @@ import apsw
 
 from lictor.journal import port
 from lictor.journal.batch import outcome_by
+from lictor.journal.listing import Matcher
 from lictor.records import Outcome
 
 from .packing import Commit, Opened, ends, facts, history_rows, payloads, unpack
 from .queries import QUERIES
+from .volumes import ID_MAX, Volumes
 
 #: Commits that are kept open.
 OPENED_MAX = 8
-_ID_MAX = (1 << 63) - 1
 
 
 class Reader:
@@ -24,10 +25,12 @@ class Reader:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self._opened: list[Opened] = []
+        self._volumes = Volumes(db)
 
     def forget(self) -> None:
         """What was read lately may have been changed."""
         self._opened = []
+        self._volumes.forget()
 
     def fact(self, seq: int) -> port.HistoryRow | None:
         """The fact at a position; None where there is none, or it is archived."""
@@ -69,24 +72,17 @@ class Reader:
 
     def decisions(self, wanted: port.Filter) -> list[port.DecisionRow]:
         """Closed decisions, newest first."""
-        return self._listed("decisions", wanted)
+        return self._volumes.decisions(wanted)
 
     def parked(self, wanted: port.Filter) -> list[port.DecisionRow]:
         """Parked decisions, newest first."""
-        return self._listed("parked_rows", wanted)
-
-    def _listed(self, query: str, wanted: port.Filter) -> list[port.DecisionRow]:
-        asked = (
-            _ID_MAX if wanted.before is None else wanted.before,
-            wanted.state,
-            wanted.kind,
-            wanted.tenant,
-            wanted.source,
-            wanted.code,
-            wanted.key,
-            wanted.limit,
-        )
-        return [port.DecisionRow(*row) for row in self._db.execute(QUERIES[query], asked)]
+        asked = Matcher(wanted)
+        if not asked.may_be_open or "admitted" not in asked.values.get("state", ("admitted",)):
+            return []
+        before = ID_MAX if wanted.before is None else wanted.before
+        limits = (asked.since_us, asked.until_us, wanted.limit)
+        given = (before, *asked.as_json("kind", "tenant", "source"), wanted.key, wanted.parent, *limits)
+        return [port.DecisionRow(*row) for row in self._db.execute(QUERIES["parked_rows"], given)]
 
     def outcomes(self, source: str | None, after: int, limit: int) -> list[port.OutcomeRow]:
         """The outcome feed after a cursor."""

@@ -19,6 +19,7 @@ from lictor.journal.batch import touched
 from . import archive
 from .packing import Commit, ends, facts, pack, payloads
 from .queries import QUERIES
+from .volumes import drop_archived
 
 #: Commits moved in one transaction, so that no batch waits long.
 SLICE_COMMITS = 100
@@ -70,6 +71,7 @@ class Retention:
                 self._db.execute(QUERIES["forget_steps"], (decision,))
                 self._db.execute(QUERIES["forget_decision"], (decision,))
                 self.moved.decisions += 1
+        drop_archived(self._db, self._from_seq)
         self._db.execute("COMMIT")
 
     def _is_over(self, commit: Commit, ended: bytes, is_open: Callable[[int], bool]) -> bool:

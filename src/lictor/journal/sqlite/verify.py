@@ -1,8 +1,8 @@
 """Is a journal what it should be? Reads the stored file alone: no stage, no `State`, arithmetic of its own.
 
-First the bytes: SQLite's own check, positions without gaps, each fact against its leaf, the chain over all commits
-(I14). Where they are damaged nothing more is judged. Then what history shows, fact by fact (I1-I13, I16 as far as it
-tells), and that every table is what follows from it (I15).
+First the bytes: SQLite's own check, positions without gaps, each fact against its leaf, the chain over all commits,
+the tree over all facts and what was signed of it (I14). Where they are damaged nothing more is judged. Then what
+history shows, fact by fact (I1-I13, I16 as far as it tells), and that every table is what follows from it (I15).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from lictor.audit.note import PublicKey
 from lictor.errors import JournalDamagedError, JournalError
 from lictor.journal import codec
 from lictor.journal.batch import decision_of
@@ -25,6 +26,8 @@ from .file import APPLICATION_ID
 from .packing import Commit, PackedFact, facts, history_rows, payloads
 from .queries import QUERIES, migrations
 from .tables import Tables
+from .tree_check import TreeCheck
+from .volumes import wrong
 
 #: One cause can break much; beyond this many findings the rest is counted, not listed.
 LISTED_MAX = 1_000
@@ -82,8 +85,9 @@ class _Stored(msgspec.Struct):
 class _Verification:
     """One run over one file."""
 
-    def __init__(self, db: apsw.Connection, archives: Sequence[str | Path]) -> None:
+    def __init__(self, db: apsw.Connection, archives: Sequence[str | Path], keys: Sequence[PublicKey]) -> None:
         self.db = db
+        self.keys = keys
         self.archived_lines = {line.first_seq: line for path in archives for line in read(Path(path))}
         self.findings: list[Finding] = []
         self.more = 0
@@ -112,6 +116,7 @@ class _Verification:
             if said != "ok":
                 self.note("FILE", str(said))
         next_seq, next_id, chain = 1, 1, codec.GENESIS
+        tree = TreeCheck(self.db, self.note, self.keys)
         for row in self.rows():
             if (row.first_seq, row.id) != (next_seq, next_id):
                 missing = f"commit {row.id} at {row.first_seq} follows where {next_id} at {next_seq} should"
@@ -121,6 +126,8 @@ class _Verification:
             next_seq, next_id, chain = row.first_seq + row.size, row.id + 1, row.chain
             self.commits += 1
             self._leaves(row)
+            tree.commit(row.id, row.at_us, row.leaves)
+        tree.end()
 
     def _leaves(self, row: _Stored) -> None:
         if len(row.leaves) != 32 * row.size:
@@ -175,12 +182,15 @@ class _Verification:
             if row.epoch != audit.epoch:
                 self.note("I9", f"commit {row.id} is of epoch {row.epoch}, while {audit.epoch} was in force")
         tables.compare(audit)
+        for detail in wrong(self.db):
+            self.note("I15", detail)
         return audit, tables
 
 
-def verify(path: str | Path, archives: Sequence[str | Path] = ()) -> Findings:
+def verify(path: str | Path, archives: Sequence[str | Path] = (), keys: Sequence[PublicKey] = ()) -> Findings:
     """Check a journal. It may be open in a node: what is checked is one snapshot of it.
 
+    With public keys the signatures of its checkpoints are checked, too.
     Where history was archived, what it shows can be judged only with all of its archives.
 
     Raises:
@@ -191,21 +201,21 @@ def verify(path: str | Path, archives: Sequence[str | Path] = ()) -> Findings:
     except apsw.Error as error:
         raise JournalError(f"there is no journal at {path}: {error}") from error
     try:
-        return _verify(db, str(path), archives)
+        return _verify(db, str(path), archives, keys)
     except (apsw.CorruptError, apsw.NotADBError) as error:
         return Findings(str(path), 0, 0, 0, 0, 0, (Finding("FILE", str(error)),))
     finally:
         db.close()
 
 
-def _verify(db: apsw.Connection, path: str, archives: Sequence[str | Path]) -> Findings:
+def _verify(db: apsw.Connection, path: str, archives: Sequence[str | Path], keys: Sequence[PublicKey]) -> Findings:
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     db.pragma("query_only", True)  # noqa: FBT003 - the value of a setting
     if db.pragma("application_id") != APPLICATION_ID:
         raise JournalError(f"{path} is not a Lictor journal")
     if db.pragma("user_version") > len(migrations()):
         raise JournalError(f"{path} was written by a newer engine")
-    run = _Verification(db, archives)
+    run = _Verification(db, archives, keys)
     db.execute("BEGIN")
     run.bytes_hold()
     decisions = still_open = 0

@@ -29,6 +29,7 @@ from lictor.journal.sqlite.parking import StoredParking
 from lictor.journal.sqlite.queries import QUERIES, migrations
 from lictor.journal.sqlite.reader import Reader
 from lictor.journal.sqlite.recovery import recover
+from lictor.journal.sqlite.tree import StoredTree
 from lictor.journal.state import State
 from lictor.monitoring.past_quality import past_quality
 from lictor.monitoring.redaction import Redactor
@@ -75,7 +76,7 @@ class ReadOnlyJournal(SqliteJournal):
             db.execute("BEGIN")  # one moment for all that is read
             self.state = recover(db)
             self.state.keys = StoredKeys(db)
-            self._reader = Reader(db)
+            self._reader, self.tree = Reader(db), StoredTree(db)
             self._parking = StoredParking(db)  # nothing is parked: all that is open is in memory
         except apsw.NotADBError as error:
             raise JournalError(f"{path} is not a Lictor journal") from error

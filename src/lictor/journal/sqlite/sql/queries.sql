@@ -71,9 +71,13 @@ SELECT id, admit_seq, body, payload FROM parked ORDER BY admit_seq;
 -- name: parked_rows
 SELECT id, kind, tenant, source, key, order_key, priority, 'admitted', NULL, received_us, deadline_us, NULL, parent
 FROM parked
-WHERE id < ?1 AND (?2 IS NULL OR 'admitted' = ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR tenant = ?4)
-  AND (?5 IS NULL OR source = ?5) AND ?6 IS NULL AND (?7 IS NULL OR key = ?7)
-ORDER BY id DESC LIMIT ?8;
+WHERE id IN (
+    SELECT id FROM parked INDEXED BY parked_by_id
+    WHERE id < ?1 AND (?2 IS NULL OR kind IN (SELECT value FROM json_each(?2))) AND (?3 IS NULL OR tenant IN (SELECT value FROM json_each(?3)))
+      AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4))) AND (?5 IS NULL OR key = ?5) AND (?6 IS NULL OR parent = ?6)
+      AND received_us BETWEEN ?7 AND ?8
+    ORDER BY id DESC LIMIT ?9)
+ORDER BY id DESC;
 -- name: audit_parked
 SELECT admit_seq, id, effector, priority, tenant, deadline_us, kind, source, key, order_key, received_us, parent, body,
        payload
@@ -96,10 +100,75 @@ SELECT admit_seq, close_seq FROM decisions WHERE id = ?;
 SELECT kind, key FROM decisions WHERE id = ?;
 -- name: decisions
 SELECT id, kind, tenant, source, key, order_key, priority, state, code, received_us, deadline_us, closed_us, parent
+FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?;
+-- name: decision_row
+SELECT id, kind, tenant, source, key, order_key, priority, state, code, received_us, deadline_us, closed_us, parent
+FROM decisions WHERE id = ?;
+-- name: closed_since
+SELECT id, kind, tenant, source, key, order_key, priority, state, code, received_us, deadline_us, closed_us, parent
 FROM decisions
-WHERE id < ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR tenant = ?4)
-  AND (?5 IS NULL OR source = ?5) AND (?6 IS NULL OR code = ?6) AND (?7 IS NULL OR key = ?7)
-ORDER BY id DESC LIMIT ?8;
+WHERE close_seq > ?1 AND id < ?2 AND (?3 IS NULL OR state IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR kind IN (SELECT value FROM json_each(?4))) AND (?5 IS NULL OR tenant IN (SELECT value FROM json_each(?5)))
+  AND (?6 IS NULL OR source IN (SELECT value FROM json_each(?6))) AND (?7 IS NULL OR code IN (SELECT value FROM json_each(?7))) AND (?8 IS NULL OR key = ?8)
+  AND (?9 IS NULL OR parent = ?9) AND received_us BETWEEN ?10 AND ?11
+ORDER BY id DESC LIMIT ?12;
+-- name: to_list
+SELECT close_seq, id, received_us, key, state, kind, tenant, source, code, parent FROM decisions
+WHERE close_seq > ? ORDER BY close_seq LIMIT ?;
+-- name: count_to_list
+SELECT count(*) FROM (SELECT 1 FROM decisions WHERE close_seq > ? LIMIT ?);
+-- name: volumes
+SELECT number, last_seq, earliest_us, latest_us, length(ids) / 8, substr(ids, 1, 8), substr(ids, -8) FROM volumes
+WHERE number > ? ORDER BY number;
+-- name: last_volume
+SELECT number, last_seq FROM volumes ORDER BY number DESC LIMIT 1;
+-- name: volume_ids
+SELECT ids FROM volumes WHERE number = ?;
+-- name: volume_keys
+SELECT keys FROM volumes WHERE number = ?;
+-- name: places
+SELECT places FROM lists WHERE volume = ? AND field = ? AND value = ?;
+-- name: add_volume
+INSERT INTO volumes (number, first_seq, last_seq, earliest_us, latest_us, ids, keys) VALUES (?, ?, ?, ?, ?, ?, ?);
+-- name: add_list
+INSERT INTO lists (volume, field, value, places) VALUES (?, ?, ?, ?);
+-- name: drop_volumes
+DELETE FROM volumes WHERE last_seq < ?
+  AND NOT EXISTS (SELECT 1 FROM decisions WHERE close_seq BETWEEN volumes.first_seq AND volumes.last_seq)
+RETURNING number;
+-- name: drop_lists
+DELETE FROM lists WHERE volume = ?;
+-- name: audit_volumes
+SELECT number, first_seq, last_seq, earliest_us, latest_us, ids, keys FROM volumes ORDER BY number;
+-- name: audit_lists
+SELECT field, value, places FROM lists WHERE volume = ?;
+-- name: audit_listed
+SELECT close_seq, id, received_us, key, state, kind, tenant, source, code, parent FROM decisions
+WHERE close_seq BETWEEN ? AND ? ORDER BY close_seq;
+-- name: last_span
+SELECT max(number) FROM spans WHERE level = ?;
+-- name: spans
+SELECT hash FROM spans WHERE level = ? AND number >= ? AND number < ? ORDER BY number;
+-- name: add_span
+INSERT INTO spans (level, number, hash) VALUES (?, ?, ?);
+-- name: leaves_between
+SELECT first_seq, id, at_us, count, leaves, chain FROM commits
+WHERE first_seq >= (SELECT max(first_seq) FROM commits WHERE first_seq <= ?1) AND first_seq < ?2 ORDER BY first_seq;
+-- name: chain_before
+SELECT chain FROM commits WHERE first_seq < ? ORDER BY first_seq DESC LIMIT 1;
+-- name: facts_between
+SELECT first_seq, id, at_us, count, leaves, facts, payloads FROM commits
+WHERE first_seq >= (SELECT max(first_seq) FROM commits WHERE first_seq <= ?1) AND first_seq < ?2 ORDER BY first_seq;
+-- name: add_checkpoint
+INSERT INTO checkpoints (size, at_us, note) VALUES (?, ?, ?);
+-- name: newest_checkpoint
+SELECT number, at_us, note FROM checkpoints ORDER BY number DESC LIMIT 1;
+-- name: checkpoint_over
+SELECT number, at_us, note FROM checkpoints WHERE size >= ? ORDER BY size, number LIMIT 1;
+-- name: checkpoints_before
+SELECT number, at_us, note FROM checkpoints WHERE number < ? ORDER BY number DESC LIMIT ?;
+-- name: all_checkpoints
+SELECT number, at_us, note FROM checkpoints ORDER BY number;
 -- name: version
 SELECT seq FROM versions WHERE name = ? AND version = ?;
 -- name: tables

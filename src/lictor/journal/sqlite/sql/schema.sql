@@ -126,6 +126,42 @@ CREATE TABLE parked (
     payload     BLOB NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX parked_by_id ON parked (id);
-
 CREATE INDEX parked_by_queue ON parked (effector, priority, tenant, deadline_us);
+
+CREATE TABLE spans (
+    level  INTEGER NOT NULL,         -- a span of this level is over 256 ** level facts
+    number INTEGER NOT NULL,         -- 0, 1, 2, ...
+    hash   BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoints (
+    number INTEGER PRIMARY KEY,
+    size   INTEGER NOT NULL,         -- the facts that it covers
+    at_us  INTEGER NOT NULL,         -- when it was signed
+    note   TEXT NOT NULL             -- as it was signed
+) STRICT;
+
+CREATE INDEX checkpoints_by_size ON checkpoints (size);
+
+CREATE INDEX decisions_by_close ON decisions (close_seq);
+
+CREATE TABLE volumes (
+    number      INTEGER PRIMARY KEY,
+    first_seq   INTEGER NOT NULL,    -- of its first decision's last fact
+    last_seq    INTEGER NOT NULL,    -- of its last decision's
+    earliest_us INTEGER NOT NULL,    -- when its decisions were received, at the least
+    latest_us   INTEGER NOT NULL,    -- and at the most
+    ids         BLOB NOT NULL,       -- 8 bytes a decision, ascending: its place is its position here
+    keys        BLOB NOT NULL        -- 4 bytes of hash a decision
+) STRICT;
+
+CREATE TABLE lists (
+    volume INTEGER NOT NULL,
+    field  INTEGER NOT NULL,
+    value  ANY NOT NULL,
+    places BLOB NOT NULL,            -- of the decisions that have it: a bit each, or 2 bytes each where they are few
+    PRIMARY KEY (volume, field, value)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX parked_by_id ON parked (id, kind, tenant, source, key, parent, received_us);
