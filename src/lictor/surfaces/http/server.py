@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
@@ -40,13 +41,17 @@ class HttpServer:
         cert: Path | None = None,
         key: Path | None = None,
         behind_proxy: str | None = None,
+        hosts: Iterable[str] = (),
         door: Door | None = None,
     ) -> None:
         check_bind(host, tls=cert is not None, behind_proxy=behind_proxy)
         self.node = node
         self.host = host
         self.port = port
-        self.app = site(node, door or Door(node))
+        secure = cert is not None or behind_proxy is not None
+        self.app = site(
+            node, door or Door(node, (host, *hosts, *(names_of(cert) if cert is not None else ())), secure=secure)
+        )
         self._tls = tls_of(cert, key) if cert is not None else None
         self._behind_proxy = behind_proxy
         self._server: Any = None
@@ -161,6 +166,19 @@ def tls_of(cert: Path, key: Path | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise DeclarationError(f"{cert} and {key or cert} are no certificate and key: {error}") from error
     return context
+
+
+def names_of(cert: Path) -> list[str]:
+    """The names that a certificate is for; none where it cannot be read, which `tls_of` refuses."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificate(cert.read_bytes())
+        return found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+            x509.DNSName
+        )
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return []
 
 
 def address_of(text: str) -> tuple[str, int]:

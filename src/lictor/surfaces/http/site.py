@@ -1,7 +1,8 @@
 """The ASGI application: finds the route, asks the door who it is, reads what the route declares, and lets it answer.
 
-In this order, and each with its own status: 404 no such path, 405 not with this method, 401 nobody, 403 not with this
-credential, 406 not in this form, 415 and 413 not with this body, 400 not understood.
+In this order, and each with its own status: 421 not under this name, 404 no such path, 405 not with this method, 401
+nobody, 403 not with this credential, 406 not in this form, 415 and 413 not with this body, 400 not understood. Of one
+who shows nothing and wants a page, 401 is a way to the log-in.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import msgspec
 from lictor.declarations.plain import told
 from lictor.errors import LictorError
 from lictor.node import Node
+from lictor.surfaces.access.csrf import SAFE
 from lictor.surfaces.access.door import Door
 from lictor.surfaces.access.principal import Permission, Principal
 from lictor.surfaces.requests import Requests
 
 from .answers import Receive, Response, Scope, Send
+from .crossing import crossed
 from .headers import Headers, doubled
+from .login import asks_for_page, not_served, to_login
 from .paths import Paths
 from .problem import HttpError, defect, problem
 from .reading import read_body
@@ -48,6 +52,7 @@ class Site:
         if scope["type"] != "http":
             raise RuntimeError(f"{scope['type']} is not served")
         response: Response
+        send = self.door.guard.around(send)
         try:
             response = await self._answer(scope, receive)
         except LictorError as error:
@@ -58,16 +63,24 @@ class Site:
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        pairs = scope["headers"]
+        headers = Headers(pairs)
+        if not self.door.guard.serves(headers.raw.get(b"host")):
+            raise not_served(headers.raw.get(b"host"))
         methods, path = self._paths.find(scope["path"], scope["raw_path"])
         method: str = scope["method"]
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             raise _nowhere(scope["path"], method, methods)
-        pairs = scope["headers"]
-        headers = Headers(pairs)
         if len(headers.raw) != len(pairs) and (twice := doubled(pairs)) is not None:
             raise HttpError(400, "MALFORMED", f"the header {twice.decode('latin-1')} came twice")
         principal = self._principal(route, headers)
+        if principal is None:
+            if asks_for_page(method, headers):
+                return to_login(scope["path"], scope["query_string"])
+            raise _unauthenticated()
+        if principal.session is not None and method not in SAFE:
+            receive = await crossed(principal, headers, receive)
         query = None
         if route.query is not None:
             query = _query(scope["query_string"], route.query)
@@ -77,21 +90,14 @@ class Site:
         asked = Asked(self.node, self.requests, principal, path, query, body, headers, route, self, scope, receive)
         return await route.answer(asked)
 
-    def _principal(self, route: Route, headers: Headers) -> Principal:
+    def _principal(self, route: Route, headers: Headers) -> Principal | None:
+        """Who asks, and may; None for nobody where somebody is needed."""
         raw = headers.raw
         cookies = headers.cookies() if b"cookie" in raw else {}
         shown = b"authorization" in raw or bool(cookies)
         principal = self.door.principal(headers, cookies) if shown else None
         if principal is None:
-            if route.permission is Permission.PUBLIC:
-                return NOBODY
-            raise HttpError(
-                401,
-                "UNAUTHENTICATED",
-                "no good credential was shown",
-                hint="send the header Authorization: Bearer lk_..., with a key from `lictor keys make`",
-                headers=((b"www-authenticate", b'Bearer realm="lictor"'),),
-            )
+            return NOBODY if route.permission is Permission.PUBLIC else None
         if not principal.may(route.permission):
             raise HttpError(
                 403,
@@ -147,6 +153,16 @@ def _query(text: bytes, type_: type) -> Any:
         return msgspec.convert(given, type_, strict=False)
     except (msgspec.ValidationError, UnicodeError, ValueError) as error:
         raise HttpError(400, "MALFORMED", f"the query is not what this takes: {error}") from None
+
+
+def _unauthenticated() -> HttpError:
+    return HttpError(
+        401,
+        "UNAUTHENTICATED",
+        "no good credential was shown",
+        hint="send the header Authorization: Bearer lk_..., with a key from `lictor keys make`",
+        headers=((b"www-authenticate", b'Bearer realm="lictor"'),),
+    )
 
 
 def _nowhere(path: str, method: str, methods: dict[str, Route]) -> HttpError:

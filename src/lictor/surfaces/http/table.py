@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import api_decisions, api_node, webhooks
+from . import api_decisions, api_keys, api_node, login, webhooks
 from .route import Route
 
-ROUTES: tuple[Route, ...] = (*api_decisions.ROUTES, *api_node.ROUTES, *webhooks.ROUTES)
+ROUTES: tuple[Route, ...] = (*api_decisions.ROUTES, *api_node.ROUTES, *webhooks.ROUTES, *api_keys.ROUTES, *login.ROUTES)
