@@ -202,6 +202,10 @@ class Steering:
             raise DeniedError(f"{source} cannot reinstate itself")
         await self.reset_adjustment("demoted", source, by=by, reason=reason)
 
+    async def mark(self, name: str, cursor: int) -> None:
+        """Keep how far somebody outside has been told, by name; durable when this returns."""
+        await self._request(port.Mark(text(name), cursor, self.clock.wall_us()))
+
     async def resolve(self, where: int | str, news: Report, *, ordinal: int = 0, by: str = "world") -> bool:
         """Bring news of an action: from a webhook or stream by the world's `ref`, from a person by the decision's id.
 

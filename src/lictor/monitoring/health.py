@@ -89,6 +89,7 @@ def _watched(vitals: Vitals) -> list[Reason]:
     reasons = []
     if vitals.waiting() >= vitals.waiting_max:
         reasons.append(Reason("OVERLOADED", f"{vitals.waiting()} signals wait, more are shed", "nothing"))
+    reasons += [Reason(code, told, "nothing") for code, told in list(vitals.troubles.values())[:10]]
     in_doubt = vitals.open_states()[1].get("in_doubt", 0)
     if in_doubt:
         reasons.append(Reason("IN_DOUBT", f"{in_doubt} actions are in doubt", "nothing"))

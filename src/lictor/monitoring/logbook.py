@@ -23,6 +23,8 @@ LINES_PER_SECOND_MAX = 20
 #: Events that someone should look at, and events that someone must.
 WARNINGS = frozenset(
     {
+        "alert_raised",
+        "callback_failing",
         "demoted",
         "halted",
         "in_doubt",

@@ -7,7 +7,7 @@ Names what it needs of the other stages as protocols, because stages do not impo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lictor.journal.port import Journal
@@ -73,6 +73,8 @@ class Vitals:
     ages_max: Mapping[str, float]
     #: Monotonic time when the turn that runs now began; None between turns.
     turn_began: float | None = None
+    #: What whoever works beside the node cannot do: by name, a code and words.
+    troubles: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def turn_s(self) -> float:
         """How long the running turn has been running; 0 between turns."""
