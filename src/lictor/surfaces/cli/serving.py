@@ -16,6 +16,7 @@ from lictor.config import Settings
 from lictor.errors import DeclarationError
 from lictor.node import Node
 from lictor.surfaces.control import Control, socket_of
+from lictor.surfaces.outreach import Outreach
 
 from .output import Exit, console, lines
 
@@ -79,7 +80,7 @@ async def _serve(app: App, journal: Path, settings: Settings, front: Front | Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     async with node:
-        async with _served(node, front) as url, Control(node, socket_of(journal)) as control:
+        async with Outreach(node), _served(node, front) as url, Control(node, socket_of(journal)) as control:
             _announce(node, journal, control.path, url, as_json=as_json)
             await _until(told, node)
             for number in (signal.SIGINT, signal.SIGTERM):
