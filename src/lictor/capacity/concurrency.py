@@ -73,6 +73,7 @@ class AdaptiveSlots:
         "_high",
         "_hung_at",
         "_low",
+        "_lower",
         "_phase",
         "_put_back",
         "_round",
@@ -97,6 +98,8 @@ class AdaptiveSlots:
         self._phase = "hold"
         self._grown = False
         self._before: Point | None = None
+        #: What a rise was judged by; it is judged again before more is tried, or chance would lead from rise to rise.
+        self._lower: Point | None = None
         #: The limit before the first of several cuts.
         self._put_back = self.limit
         #: The limit before a hang, while it is being reached again; and answers until the level is doubled.
@@ -188,6 +191,8 @@ class AdaptiveSlots:
             self._round = self.level
         elif event is not None:
             self._goal = None
+            if event == "slow" and self._phase == "more":  # whoever is slow is not asked for more
+                self._open("hold", self.limit, now)
             # What was measured is of another time, and what runs now is still of both.
             self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
         elif self.pace.state == "hanging":
@@ -226,8 +231,12 @@ class AdaptiveSlots:
             self._until_low = 1 if queued else LOW_EVERY
             self._learn(point.seconds, 1.0 if queued else 0.5)
             self._open("hold", self.limit, now)
+        elif self._lower is not None and not point.follows(self._lower, 1.0):
+            self._grown, self._lower = False, None
+            self._estimate(point, smoothly=False)
+            self._open("hold", self.limit, now)
         elif not (self._phase == "cut" and self._follows_down(point, now)):
-            self._before = point
+            self._before, self._lower = point, None
             self._open("more", max(self.level + 1, ceil(self.limit * MORE)), now)
 
     def _limited_elsewhere(self, point: Point, now: float) -> None:
@@ -245,6 +254,7 @@ class AdaptiveSlots:
             self._learn(before.seconds, 0.3)
             raised = self.limit * 2.0 if self._grown else point.limit
             self.limit, self._grown = min(raised, float(self._high)), True
+            self._lower = before
         else:
             self._estimate(point, smoothly=not self._grown)
             self._grown = False
@@ -264,7 +274,7 @@ class AdaptiveSlots:
     def _cut(self, point: Point | None, now: float) -> None:
         """Answers take far too long, or do not come at all."""
         self.windows += 1
-        self._grown = False
+        self._grown, self._lower = False, None
         if point is None or self._phase != "cut":  # of several cuts in a row the first is what is compared with
             self._before, self._put_back = point, self.limit
         if point is None:
