@@ -135,6 +135,8 @@ class Ruling(Record, frozen=True):
     until_us: int | None = None
     #: Payload as this gate saw it, where it amended it.
     before: bytes | None = None
+    #: For a hold: how many persons must approve.
+    approvers: int = 1
 
 
 class Reservation(Record, frozen=True):

@@ -13,6 +13,7 @@ from lictor.declarations.budgets import check_amount
 from lictor.declarations.plain import text
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError, WrongLoopError
 from lictor.journal import port
+from lictor.journal.open import approved_by
 from lictor.pipeline import Pipeline
 from lictor.records import Amount, Approval, Grant, Halt, Report
 from lictor.runtime.clock import Clock
@@ -59,19 +60,25 @@ class Steering:
 
     async def approve(
         self, decision: int | str, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
-    ) -> None:
+    ) -> int:
         """Answer a held decision, for the gate that holds it or a named one.
+
+        Returns:
+            How many other persons must approve before it goes on; 0 for none.
 
         Raises:
             NotFoundError: it is not held.
-            DeniedError: the approver is its source, or it was answered before.
+            DeniedError: nobody is named, the approver is its source, or it was answered before.
         """
+        if not by:
+            raise DeniedError("an answer needs the name of a person")
         decision = id_of(decision)
         found = self.journal.state.open.get(decision)
         holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
         wanted = [r for r in holding if gate in (None, r.gate)]
         if found is None or not wanted:
             raise NotFoundError(f"decision {id_text(decision)} is not held" + (f" by {gate}" if gate else ""))
+        more = 0
         for ruling in wanted:
             approval = Approval(
                 decision=decision,
@@ -86,8 +93,14 @@ class Steering:
             answer = await self._request(port.Approve(approval))
             if not answer.ok:
                 raise DeniedError(f"{answer.code}: {ruling.gate} of decision {id_text(decision)}, by {by}")
-        self.pipeline.validation.again(decision)
-        self.wake()
+            if approved and answer.open is not None:
+                more = max(
+                    more, ruling.approvers - len(approved_by(answer.open.approvals, ruling.gate, ruling.version))
+                )
+        if not more:
+            self.pipeline.validation.again(decision)
+            self.wake()
+        return more
 
     async def cancel(self, decision: int | str, *, by: str, reason: str = "") -> bool:
         """Ask to cancel: True when it ended cancelled here, False when it had started and its effectors are asked.

@@ -1,9 +1,11 @@
 """Approvals (I13): exactly this content, this version of the gate, this approver, once; in time."""
 
 import pytest
+from msgspec.structs import replace
 from tests.rig import Payout, payouts, simulate
 
-from lictor import DeniedError, NotFoundError, allow, deny, hold
+from lictor import DeclarationError, DeniedError, NotFoundError, allow, deny, hold
+from lictor.records import Grant
 
 
 def held(rig, *, limit=10, other=0, within_s=None, two=False):
@@ -29,6 +31,82 @@ def test_an_approved_decision_is_admitted_and_says_by_whom():
         assert (ruling.result, ruling.seen) == ("allow", {"approved_by": "ann"})
 
     simulate(main)
+
+
+def four_eyes(rig):
+    app = payouts(rig.world, kind={"expires_in_s": 600})
+    app.gate(Payout, family="authorization", name="boss")(
+        lambda p, s: hold("LARGE", approvers=2, amount=p.amount) if p.amount > 10 else allow()
+    )
+    return app
+
+
+def test_four_eyes_are_two_persons_and_neither_is_the_source():
+    async def main(rig):
+        node = await rig.start(four_eyes(rig))
+        handle = await rig.submit(Payout("a", 50), source="agent")
+        assert await rig.on(node.approve(handle.id, by="ann")) == 1
+        await rig.settle()
+        assert rig.world.arrivals == []
+        for by, why in (("ann", "ALREADY_ANSWERED"), ("agent", "APPROVER_IS_SOURCE"), ("", "name of a person")):
+            with pytest.raises(DeniedError, match=why):
+                await rig.on(node.approve(handle.id, by=by))
+        assert await rig.on(node.approve(handle.id, by="ben")) == 0
+        assert (await rig.on(handle.outcome())).result == "succeeded"
+        ruling = next(r for r in handle.verdict.rulings if r.gate == "boss")
+        assert (ruling.result, ruling.seen) == ("allow", {"approved_by": ["ann", "ben"]})
+        kept = [row.verb.approval.approver for row in await node.journal.history(handle.id) if row.event == "approve"]
+        assert kept == ["ann", "ben"]
+
+    simulate(main)
+
+
+def test_the_second_of_two_denies():
+    async def main(rig):
+        node = await rig.start(four_eyes(rig))
+        handle = await rig.submit(Payout("a", 50))
+        await rig.on(node.approve(handle.id, by="ann"))
+        assert await rig.on(node.approve(handle.id, by="ben", approved=False)) == 0
+        assert await rig.on(handle.outcome()) is None
+        assert handle.verdict.code == "APPROVAL_DENIED"
+        assert rig.world.arrivals == []
+
+    simulate(main)
+
+
+def test_one_approval_of_two_outlives_the_node():
+    async def main(rig):
+        node = await rig.start(four_eyes(rig))
+        handle = await rig.submit(Payout("a", 50))
+        await rig.on(node.approve(handle.id, by="ann"))
+        node = await rig.restart(four_eyes(rig))
+        assert handle.id in node.journal.state.open
+        with pytest.raises(DeniedError, match="ALREADY_ANSWERED"):
+            await rig.on(node.approve(handle.id, by="ann"))
+        assert await rig.on(node.approve(handle.id, by="ben")) == 0
+
+    simulate(main)
+
+
+def test_who_holds_a_key_of_the_source_is_the_source():
+    async def main(rig):
+        node = await rig.start(held(rig))
+        handle = await rig.submit(Payout("a", 50), source="agent")
+        key = Grant(
+            id="k", name="ann", hash=b"", roles=("submit",), sources=("agent",), tenants=None, made_us=0, by="olga"
+        )
+        await rig.on(node.set_grants(key))
+        await rig.on(node.set_grants(replace(key, revoked_us=1)))  # what it decided once it cannot unsay
+        with pytest.raises(DeniedError, match="APPROVER_IS_SOURCE"):
+            await rig.on(node.approve(handle.id, by="ann"))
+        assert await rig.on(node.approve(handle.id, by="ben")) == 0
+
+    simulate(main)
+
+
+def test_nobody_is_asked_for_too_few():
+    with pytest.raises(DeclarationError, match="somebody must approve"):
+        hold("LARGE", approvers=0)
 
 
 def test_a_denied_one_is_refused_and_acts_never():

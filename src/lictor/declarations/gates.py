@@ -33,6 +33,8 @@ class Answer(msgspec.Struct, frozen=True):
     defer_s: float | None = None
     #: For `allow` of the priority family: the class it shall run in, never above what its source was granted.
     priority: int | None = None
+    #: For `hold`: how many persons must approve.
+    approvers: int = 1
 
 
 #: What `allow()` gives: nothing against it, and nothing else to say.
@@ -70,10 +72,20 @@ def amend(value: Any, code: str = "AMENDED", **seen: Any) -> Answer:
     return Answer("amend", code, seen or None, value=value)
 
 
-def hold(code: str, *budgets: Reserve | TakeTokens, **seen: Any) -> Answer:
-    """A person must approve exactly this content."""
+def hold(code: str, *budgets: Reserve | TakeTokens, approvers: int = 1, **seen: Any) -> Answer:
+    """A person must approve exactly this content; with `approvers=2` two persons, neither of them its source.
+
+    How many is the gate's to say, beside the question itself, because it sees the content: one for 600, two for 60,000.
+    A kind that always needs four eyes has a gate that always holds. One person's denial ends it.
+
+    Raises:
+        DeclarationError: fewer than one.
+    """
+    if approvers < 1:
+        raise DeclarationError(f"hold({code!r}, approvers={approvers}): somebody must approve")
     reserves = tuple(b for b in budgets if isinstance(b, Reserve))
-    return Answer("hold", code, seen or None, reserves, tuple(b for b in budgets if isinstance(b, TakeTokens)))
+    takes = tuple(b for b in budgets if isinstance(b, TakeTokens))
+    return Answer("hold", code, seen or None, reserves, takes, approvers=approvers)
 
 
 def defer(seconds: float, code: str = "DEFERRED", **seen: Any) -> Answer:

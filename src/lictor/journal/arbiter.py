@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, TERMINAL, DecisionState, Event
-from lictor.records import Result, Verdict
+from lictor.records import Approval, Result, Verdict
 
-from .open import Open
+from .open import Open, approved_by
 from .port import Act, Admit, Answer, Approve, Cancel, Close, Progress, SetGrant, Start, StartItem, Undo, Verb
 from .rules import admission_refusal, arbiter_ruling, halted
 from .state import Bound, State
@@ -204,20 +204,40 @@ def _cancel(state: State, verb: Cancel, _at_us: int) -> Decided:
 
 
 def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
-    """I13: an approval binds the exact digest, its gate's version and the approver, once; and never the source."""
+    """I13: an approval binds the exact digest, its gate's version and the approver, once; and never the source.
+
+    Nor one whose key decides as the source, now or once. A denial ends it, whoever else was asked.
+    """
     approval = verb.approval
     found = state.open.get(approval.decision)
     code = None
     if found is None or found.state != DecisionState.HELD:
         code = "NOT_HELD"
-    elif approval.approver == found.decision.source:
+    elif approval.approver == found.decision.source or _decides_as(state, approval.approver, found.decision.source):
         code = "APPROVER_IS_SOURCE"
     elif approval.digest != found.decision.digest:
         code = "OTHER_CONTENT"
-    elif any(a.gate == approval.gate and a.gate_version == approval.gate_version for a in found.approvals):
+    elif _answered(found, approval):
         code = "ALREADY_ANSWERED"
     answer = Answer(ok=code is None, code=code, decision=approval.decision, open=found)
     return answer, None if code else verb
+
+
+def _decides_as(state: State, name: str, source: str) -> bool:
+    return any(g.name == name and g.sources is not None and source in g.sources for g in state.grants.values())
+
+
+def _answered(found: Open, approval: Approval) -> bool:
+    """Denied, approved by as many as were asked for, or by this person."""
+    asked = (approval.gate, approval.gate_version)
+    before = [a for a in found.approvals if (a.gate, a.gate_version) == asked]
+    if not before:
+        return False
+    need = max(
+        (r.approvers for r in found.verdict.rulings if r.result == "hold" and (r.gate, r.version) == asked), default=1
+    )
+    by = approved_by(found.approvals, *asked)
+    return len(by) < len(before) or len(by) >= need or approval.approver in by
 
 
 def _grant(state: State, verb: SetGrant, _at_us: int) -> Decided:

@@ -81,6 +81,11 @@ class OpenAction(msgspec.Struct, eq=False, gc=False):
                 sums[budget, scope] = sums.get((budget, scope), 0) + amount
 
 
+def approved_by(approvals: tuple[Approval, ...], gate: str, version: str) -> list[str]:
+    """Who has approved what this version of a gate asked, in their order."""
+    return [a.approver for a in approvals if (a.gate, a.gate_version) == (gate, version) and a.approved]
+
+
 class Open(msgspec.Struct, eq=False, gc=False):
     """One decision that is held, deferred, admitted, running or compensating. Compared by identity."""
 

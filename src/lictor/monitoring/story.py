@@ -111,8 +111,10 @@ class Story:
             text += "".join(f", reserved {self._reservation(r, verdict.rulings)}" for r in verdict.reservations)
             text += f", plan: {self._planned(plan)}" if plan is not None else ""
         elif verdict.result == "held":
-            holding = [ruling.gate for ruling in verdict.rulings if ruling.result == "hold" and not ruling.shadow]
-            text += f", waits for a person to approve {', '.join(holding)}"
+            holding = [ruling for ruling in verdict.rulings if ruling.result == "hold" and not ruling.shadow]
+            need = max((ruling.approvers for ruling in holding), default=1)
+            who = "a person" if need == 1 else f"{need} persons"
+            text += f", waits for {who} to approve {', '.join(ruling.gate for ruling in holding)}"
         elif verdict.until_us is not None:
             text += f", again at {clock_time(verdict.until_us)}"
         if lease is not None:

@@ -132,8 +132,8 @@ class Requests:
     async def _approve(self, ask: asks.Approve) -> Any:
         decision = await self.sight.decision(self.node.journal, ask.what, ask.tenant)
         by = self.sight.by(ask.by)
-        await self.node.approve(decision, by=by, approved=ask.approved, gate=ask.gate, reason=ask.reason)
-        return {"id": id_text(decision), "approved": ask.approved, "by": by}
+        more = await self.node.approve(decision, by=by, approved=ask.approved, gate=ask.gate, reason=ask.reason)
+        return {"id": id_text(decision), "approved": ask.approved, "by": by, "more": more}
 
     async def _cancel(self, ask: asks.Cancel) -> Any:
         decision = await self.sight.decision(self.node.journal, ask.what, ask.tenant)

@@ -138,7 +138,9 @@ class Ledger:
                 for a in told.approvals
                 if (a.gate, a.gate_version, a.digest) == (ruling.gate, ruling.version, verdict.digest)
             ]
-            good = bound and bound[-1].approved and bound[-1].approver != told.decision.source
+            by = {a.approver for a in bound if a.approver != told.decision.source}
+            need = _asks(told.verdicts, (ruling.gate, ruling.version))
+            good = len(by) >= need and all(a.approved for a in bound)
             expect(
                 "I13",
                 good and ruling.gate in before,
@@ -298,8 +300,11 @@ class Ledger:
         told = self._still_open(approval.decision, "approval")
         expect("I13", approval.approver != told.decision.source, "{} is approved by its own source", told)
         expect("I13", approval.digest == told.decision.digest, "{}: the approval is of other content", told)
-        same = [a for a in told.approvals if (a.gate, a.gate_version) == (approval.gate, approval.gate_version)]
-        expect("I13", not same, "{}: {} is answered twice", told, approval.gate)
+        asked = (approval.gate, approval.gate_version)
+        same = [a for a in told.approvals if (a.gate, a.gate_version) == asked]
+        need = _asks(told.verdicts, asked)
+        enough = len(same) >= need or any(a.approver == approval.approver or not a.approved for a in same)
+        expect("I13", not enough, "{}: {} is answered twice", told, approval.gate)
         told.approvals.append(approval)
 
     def _halt(self, fact: port.SetHalt, _at_us: int) -> None:
@@ -348,3 +353,9 @@ class Ledger:
         expect("I16", says_us >= told.at_us, "{}: {} is recorded after {}", told, says_us, told.at_us)
         expect("I16", says_us <= at_us, "{}: {} is recorded at {}", told, says_us, at_us)
         told.at_us = says_us
+
+
+def _asks(verdicts: list[Verdict], asked: tuple[str, str]) -> int:
+    """How many persons a version of a gate asks for."""
+    holds = (r for v in verdicts for r in v.rulings if r.result == "hold" and (r.gate, r.version) == asked)
+    return max((r.approvers for r in holds), default=1)

@@ -269,8 +269,9 @@ class Gatekeeper:
 
     @staticmethod
     def _held(gate: Gate, answer: Answer, reads: tuple[Read, ...], case: Case) -> Ruling:
-        """A hold, unless a person has answered it for exactly this content and this version of the gate (I13)."""
-        code, seen = text(answer.code), storable(answer.seen)
+        """A hold, unless as many as it asks approved exactly this content under this version of the gate (I13)."""
+        code, seen, need = text(answer.code), storable(answer.seen), answer.approvers
+        by: list[str] = []
         for approval in reversed(case.approvals):
             if approval.gate != gate.name:
                 continue
@@ -278,11 +279,14 @@ class Gatekeeper:
                 seen = {"by": approval.approver, "reason": approval.reason}
                 return Ruling(gate.name, "deny", gate.version, Code.APPROVAL_DENIED, seen, reads, gate.shadow)
             if approval.digest == case.decision.digest and approval.gate_version == gate.version:
-                return Ruling(
-                    gate.name, "allow", gate.version, code, {"approved_by": approval.approver}, reads, gate.shadow
-                )
+                if approval.approver not in by:
+                    by.insert(0, approval.approver)
+                if len(by) < need:
+                    continue
+                told = {"approved_by": by[0] if need == 1 else by}
+                return Ruling(gate.name, "allow", gate.version, text(answer.code), told, reads, gate.shadow)
             code, seen = Code.POLICY_CHANGED, {**(seen or {}), "approved_under": approval.gate_version}
-        ruling = Ruling(gate.name, "hold", gate.version, code, seen, reads, gate.shadow)
+        ruling = Ruling(gate.name, "hold", gate.version, code, seen, reads, gate.shadow, approvers=need)
         if not gate.shadow:
             case.held = ruling
         return ruling

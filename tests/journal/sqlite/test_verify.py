@@ -23,7 +23,7 @@ from lictor.journal.port import (
 from lictor.journal.sqlite import SqliteJournal, writer
 from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
-from lictor.records import Approval, Halt, Lease, Lesson
+from lictor.records import Approval, Halt, Lease, Lesson, Ruling
 from lictor.testing.journal_stand import T0_US, admit, cash, close, decision, hold, limit, refuse, start
 
 MANIFEST = {"control": ["cancel"], "effectors": {"transfer": False}}
@@ -38,6 +38,7 @@ def approval(of, approver="olga"):
 
 
 HELD = decision(5)
+TWO, BY_ONE = Ruling("g", "hold", "1", "LARGE", approvers=2), {"approved_by": ["olga"]}
 BATCHES = [
     [limit(100), Declare("a", "1", "p", T0_US, MANIFEST), Refer("prices", "v1", T0_US, b"[1]")],
     [admit(decision(1, b'{"a":1}', key="k", order_key="o"), cash(30), fence=FENCE)],
@@ -283,6 +284,10 @@ FORGERIES = {
         "I13",
     ),
     "approved twice": (lambda told: inserts(told, Approve, 5, "approve", approval(HELD, "piet")), "I13"),
+    "approved by fewer than it says": (
+        lambda told: edits(told, Admit, 5, of_verdict(rulings=(TWO, Ruling("g", "allow", "1", seen=BY_ONE)))),
+        "I13",
+    ),
     "approved when it was not held": (lambda told: inserts(told, Close, 7, "approve", approval(decision(7))), "I13"),
 }
 

@@ -11,7 +11,7 @@ import msgspec
 
 from lictor.journal import port
 from lictor.lifecycle import ACTION, DECISION, TERMINAL
-from lictor.records import Amount, Approval, Decision, Outcome, Plan
+from lictor.records import Amount, Approval, Decision, Outcome, Plan, Ruling
 
 from .keys import KEEP_US
 from .ledger import Ledger, Note
@@ -37,7 +37,10 @@ class Tale(msgspec.Struct):
     plan: Plan | None = None
     tries: list[Try] = msgspec.field(default_factory=list)
     used: dict[tuple[str, str], Amount] = msgspec.field(default_factory=dict)
-    approved: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    #: Who has answered each version of a gate, and how many persons it asks for.
+    answered: dict[tuple[str, str], list[str]] = msgspec.field(default_factory=dict)
+    asks: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    denied: set[tuple[str, str]] = msgspec.field(default_factory=set)
     started: bool = False
     cancel_asked: bool = False
 
@@ -126,6 +129,8 @@ class Audit:
             tale = self.open[d.id] = Tale(d, "new", row.seq, row.seq)
             self._key(d, verdict.code)
         tale.decision, tale.place = d, row.seq
+        for ruling in verdict.rulings:
+            self._ruling(tale, ruling)
         self._step(tale, _VERDICTS.get(str(verdict.result), "?"))
         if tale.state == "refused":
             if not verdict.code:
@@ -133,6 +138,17 @@ class Audit:
             self._end(tale, row, verdict.code, None)
         elif tale.state == "admitted":
             self._admitted(tale, fact, row)
+
+    def _ruling(self, tale: Tale, ruling: Ruling) -> None:
+        """I13: who is said to have approved has, and they are as many as were asked for."""
+        asked = (ruling.gate, ruling.version)
+        if ruling.result == "hold":
+            tale.asks[asked] = ruling.approvers
+        elif ruling.result == "allow" and ruling.seen and asked in tale.asks and "approved_by" in ruling.seen:
+            told = ruling.seen["approved_by"]
+            by = told if isinstance(told, list) else [told]
+            if len({*by} & {*tale.answered.get(asked, ())}) < tale.asks[asked] or asked in tale.denied:
+                self._note("I13", f"decision {tale.decision.id}: {ruling.gate} passed on approvals that it has not")
 
     def _key(self, d: Decision, code: str | None) -> None:
         """I10."""
@@ -309,9 +325,12 @@ class Audit:
             self._note("I13", f"{where} is of other content")
         if approval.approver == tale.decision.source:
             self._note("I13", f"{where} is by its own source")
-        if answered in tale.approved:
+        by = tale.answered.setdefault(answered, [])
+        if approval.approver in by or answered in tale.denied or len(by) >= tale.asks.get(answered, 1):
             self._note("I13", f"{where} was given twice")
-        tale.approved.add(answered)
+        by.append(approval.approver)
+        if not approval.approved:
+            tale.denied.add(answered)
 
     def _rest(self, verb: port.Verb) -> None:
         match verb:

@@ -21,6 +21,7 @@ from lictor.errors import (
     JournalLockedError,
     NotFoundError,
 )
+from lictor.journal.open import Open, approved_by
 from lictor.journal.port import Approve, Cancel, Quarantine, SetGrant, SetHalt, SetLimit, Verb
 from lictor.journal.sqlite.file import APPLICATION_ID
 from lictor.journal.sqlite.journal import SqliteJournal
@@ -34,7 +35,7 @@ from lictor.journal.state import State
 from lictor.monitoring.past_quality import past_quality
 from lictor.monitoring.redaction import Redactor
 from lictor.monitoring.timeline import timeline
-from lictor.records import Approval, Halt
+from lictor.records import Approval, Halt, Ruling
 from lictor.runtime.clock import SystemClock
 from lictor.runtime.ids import id_text
 from lictor.runtime.randomness import Randomness
@@ -173,6 +174,12 @@ async def write(path: Path, do: str, asked: dict[str, Any]) -> Any:
                 raise NotFoundError(f"decision {result['id']} is not open")
             if not answer.ok:
                 raise DeniedError(f"{answer.code}: {do} of {asked.get('what', '')}")
+            if do == "approve" and answer.open is not None and result["approved"]:
+                short = (
+                    r.approvers - len(approved_by(answer.open.approvals, r.gate, r.version))
+                    for r in holding(answer.open)
+                )
+                result["more"] = max(short, default=0)
             if do == "cancel" and answer.open is not None:
                 result |= {"cancelled": answer.outcome is not None, "asked": answer.outcome is None}
         return result
@@ -205,8 +212,7 @@ async def _verbs(
         return [Cancel(decision, now_us, by, reason)], {"id": id_text(decision)}
     found = journal.state.find(decision)
     gate = asked.get("gate")
-    holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found is not None else []
-    wanted = [r for r in holding if gate in (None, r.gate)]
+    wanted = [r for r in holding(found) if gate in (None, r.gate)]
     if found is None or not wanted:
         raise NotFoundError(f"decision {id_text(decision)} is not held" + (f" by {gate}" if gate else ""))
     approved = bool(asked.get("approved", True))
@@ -225,7 +231,12 @@ async def _verbs(
         )
         for ruling in wanted
     ]
-    return verbs, {"id": id_text(decision), "approved": approved, "by": by}
+    return verbs, {"id": id_text(decision), "approved": approved, "by": by, "more": 0}
+
+
+def holding(found: Open | None) -> list[Ruling]:
+    """What a decision waits for a person for."""
+    return [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found is not None else []
 
 
 def _limit(journal: SqliteJournal, asked: dict[str, Any], now_us: int) -> tuple[list[Verb], dict[str, Any]]:

@@ -51,7 +51,8 @@ def _answer(
     what: str, by: str, gate: str | None, reason: str, tenant: str | None, where: Where, *, approved: bool
 ) -> None:
     done = where.ask("approve", what=what, by=by, gate=gate, reason=reason, tenant=tenant, approved=approved)
-    _tell(where, done, f"{'approved' if approved else 'denied'} {done['id']} by {by}")
+    more = f"; {done['more']} more must approve" if done["more"] else ""
+    _tell(where, done, f"{'approved' if approved else 'denied'} {done['id']} by {by}{more}")
 
 
 def cancel(
