@@ -33,7 +33,7 @@ PLAIN_MIN, PLAIN_AT = 20, 3.5
 FILLED = 0.8
 #: Calls that take less than this share of the service time have become faster.
 FASTER = 0.75
-#: A hang that has cut the limit to less than this part of it is followed by a slow start; the next window finds the rest.
+#: A hang that has cut the limit to less than this part of it is followed by a slow start; else the next window will do.
 REOPENS = 3.0
 #: What is called a queue: answers take so many times the service time.
 QUEUES = 1.5
@@ -181,20 +181,8 @@ class AdaptiveSlots:
 
     def _look(self, now: float, event: Event | None) -> None:
         """Is the phase over?"""
-        if event == "hanging":
-            self._hung_at = now
-            if self._goal is None:
-                self._goal = self.limit
-            self._cut(None, now)
-        elif event == "usual" and self._goal is not None and self.limit <= self._goal / REOPENS:
-            self._open("reopen", self.level, now)
-            self._round = self.level
-        elif event is not None:
-            self._goal = None
-            if event == "slow" and self._phase == "more":  # whoever is slow is not asked for more
-                self._open("hold", self.limit, now)
-            # What was measured is of another time, and what runs now is still of both.
-            self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
+        if event is not None:
+            self._heard(event, now)
         elif self.pace.state == "hanging":
             if now - self._hung_at > LASTS * (self.service_s or 0.0):
                 self._hung_at = now
@@ -217,6 +205,24 @@ class AdaptiveSlots:
                 self._cut(point, now)
             elif self._answers >= ANSWERS_MIN and elapsed >= LASTS * service_s:
                 self._measured(point, now)
+
+    def _heard(self, event: Event, now: float) -> None:
+        """The pace has changed."""
+        if event == "hanging":
+            self._hung_at = now
+            if self._goal is None:
+                self._goal = self.limit
+            self._cut(None, now)
+            return
+        if event == "usual" and self._goal is not None and self.limit <= self._goal / REOPENS:
+            self._open("reopen", self.level, now)
+            self._round = self.level
+            return
+        self._goal = None
+        if event == "slow" and self._phase == "more":  # whoever is slow is not asked for more
+            self._open("hold", self.limit, now)
+        # What was measured is of another time, and what runs now is still of both.
+        self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
 
     def _measured(self, point: Point, now: float) -> None:
         """A phase is over."""
