@@ -159,6 +159,20 @@ class Handles:
         if handle.id is not None and self._loose is not None and self._loose.pop(handle.id, None) is not None:
             self._of.setdefault(handle.id, []).append(handle)
 
+    def follow(self, decision: Decision, verdict: Verdict) -> Handle:
+        """A handle of an open decision for somebody who has not submitted it; give it back to `leave`."""
+        handle = Handle(decision.id, decision, verdict)
+        self._of.setdefault(decision.id, []).append(handle)
+        return handle
+
+    def leave(self, handle: Handle) -> None:
+        """Nobody follows by this handle any more."""
+        others = self._of.get(handle.id or 0)
+        if others is not None and handle in others:
+            others.remove(handle)
+            if not others:
+                del self._of[handle.id or 0]
+
     def give(
         self, entry: Entry, decision: int | None, verdict: Verdict, outcome: Outcome | None, *, duplicate: bool
     ) -> None:

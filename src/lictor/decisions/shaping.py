@@ -137,6 +137,14 @@ class Shaper:
         except Exception as error:  # the content, and steps that upgrade it, are the user's
             raise MalformedError(f"{self.kind.name}: {error}") from error
 
+    def canonical(self, payload: bytes) -> bytes:
+        """The one text of what a payload means: defaults filled in, fields in the kind's own order.
+
+        Raises:
+            MalformedError: it does not fit the type.
+        """
+        return self._content(Signal(source="", kind=self.kind.name, payload=payload))[0]
+
     def _order_key(self, value: Any) -> str | None:
         by = self.kind.order_by
         try:

@@ -22,7 +22,7 @@ from .adaptive import Adaptive
 from .budgets import Rate, Reserve, TakeTokens
 from .effectors import Call, Effector
 from .gates import Answer, allow, hold
-from .refusal import Refusal, raised, refusal_of
+from .refusal import raised, refusal_of
 from .runs import TRIES_MAX, Run, nth, tries_again
 from .signature import Signature, picked
 
@@ -160,12 +160,13 @@ class Governed(Generic[P, R]):
 
     async def _done(self, node: Submits, value: Any, where: Where) -> R:
         handle = await self._submitted(node, value, where)
-        if handle.verdict.result == "held" and await _ended(handle, where.patience_s) is None:
-            raise raised(_refusal(handle, None))
-        outcome = await _ended(handle, where.wait_s)
-        if outcome is None or outcome.result != "succeeded":
-            raise raised(_refusal(handle, outcome))
-        return cast("R", self.signature.result(outcome.value))
+        outcome = await _ended(handle, where.patience_s) if handle.verdict.result == "held" else None
+        if outcome is None and handle.verdict.result != "held":
+            outcome = await _ended(handle, where.wait_s)
+        refusal = refusal_of(handle.verdict, outcome, decision=handle.name, duplicate=handle.duplicate)
+        if refusal is not None:
+            raise raised(refusal)
+        return cast("R", self.signature.result(None if outcome is None else outcome.value))
 
     async def _submitted(self, node: Submits, value: Any, where: Where) -> Followed:
         """In a run, the same call is the same decision, unless its last try certainly had no effect."""
@@ -223,24 +224,6 @@ async def _ended(handle: Followed, wait_s: float | None) -> Outcome | None:
             return await handle.outcome()
     except TimeoutError:
         return None
-
-
-def _refusal(handle: Followed, outcome: Outcome | None) -> Refusal:
-    verdict = handle.verdict
-    if outcome is not None:
-        status, code, detail = outcome.result, outcome.code, outcome.detail
-    else:
-        status = verdict.result if verdict.result in {"refused", "shed", "held"} else "unfinished"
-        code, detail = verdict.code if status != "unfinished" else None, None
-    return refusal_of(
-        str(status),
-        code,
-        [(r.gate, r.result, r.code, r.seen) for r in verdict.rulings if not r.shadow],
-        retry_after_s=verdict.retry_after_s,
-        decision=handle.name,
-        detail=detail,
-        duplicate=handle.duplicate,
-    )
 
 
 class Declares(Protocol):

@@ -5,12 +5,13 @@ The same for a program (an exception), for a model (a text and a structure) and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from lictor.errors import Code, LictorError
+from lictor.records import Outcome, Verdict
 
 from .plain import text
 
@@ -45,6 +46,9 @@ _NEXT: dict[str, str] = {
     Code.KEY_REUSED: "use another key for other content",
     Code.MALFORMED: "correct the arguments and call again",
 }
+#: Verdicts that let nothing happen, or not yet; and rulings that made them so.
+_NOT_ADMITTED = frozenset({"refused", "shed", "held"})
+_AGAINST = frozenset({"deny", "hold", "defer"})
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,35 +142,39 @@ def raised(refusal: Refusal) -> NotDone:
     return types.get(refusal.status, Failed)(refusal)
 
 
-#: One gate's answer as every surface has it: gate, result, code, seen.
-Said = tuple[str, str, str | None, Mapping[str, Any] | None]
-
-
 def refusal_of(
-    status: str,
-    code: str | None,
-    rulings: Iterable[Said] = (),
-    *,
-    retry_after_s: float | None = None,
-    decision: str | None = None,
-    detail: str | None = None,
-    duplicate: bool = False,
-) -> Refusal:
-    """What to tell about a verdict that admits nothing, or an outcome that is no success."""
-    word = code or status.upper()
-    said_by, seen = None, dict[str, Any]()
-    if status in {"refused", "shed", "held"}:
-        for gate, result, its_code, saw in rulings:
-            if its_code == code and result in {"deny", "hold", "defer"}:
-                said_by, seen = gate, dict(saw or {})
+    verdict: Verdict, outcome: Outcome | None, *, decision: str | None = None, duplicate: bool = False
+) -> Refusal | None:
+    """What to tell whoever called: None where it succeeded, else how it stands and why.
+
+    Args:
+        verdict: the one in force.
+        outcome: the outcome; None while there is none, or where there will be none.
+        decision: its id, as people see it.
+        duplicate: the same call was made before.
+
+    """
+    if outcome is not None and outcome.result == "succeeded":
+        return None
+    said_by, seen, detail = None, dict[str, Any](), None
+    if outcome is not None:
+        status, code, detail = outcome.result, outcome.code, outcome.detail
+    elif verdict.result in _NOT_ADMITTED:
+        status, code = str(verdict.result), verdict.code
+        for ruling in verdict.rulings:
+            if ruling.code == code and ruling.result in _AGAINST and not ruling.shadow:
+                said_by, seen = ruling.gate, dict(ruling.seen or {})
                 break
+    else:
+        status, code = "unfinished", None
+    word = code or status.upper()
     return Refusal(
         status=status,
         code=word,
         why=_why(status, word, seen, detail),
         allowed=_allowed(word, seen),
         next=_next(status, word, seen, decision),
-        retry_after_s=retry_after_s,
+        retry_after_s=verdict.retry_after_s if outcome is None else None,
         decision=decision,
         said_by=said_by,
         duplicate=duplicate,

@@ -282,7 +282,7 @@ def is_async(function: Callable[..., Any]) -> bool:
     bare = function
     while isinstance(bare, functools.partial):
         bare = bare.func
-    return inspect.iscoroutinefunction(bare) or inspect.iscoroutinefunction(getattr(bare, "__call__", None))  # noqa: B004
+    return any(map(inspect.iscoroutinefunction, (bare, type(bare).__call__)))
 
 
 def _signature(function: Callable[..., Any], name: str) -> inspect.Signature:

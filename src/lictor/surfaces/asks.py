@@ -34,6 +34,36 @@ class Submit(Ask, frozen=True, kw_only=True):
     wait_s: float | None = None
 
 
+class Call(Ask, frozen=True):
+    """Call a kind as a tool: by run and step, so that the same call is done once, or by a key of the caller's own.
+
+    Without either, the same call is the same one while it is open and for `again_after_s` after it was done.
+    """
+
+    kind: str
+    payload: Any
+    source: str | None = None
+    tenant: str | None = None
+    run: str | None = None
+    step: str = ""
+    key: str | None = None
+    again_after_s: float = 600.0
+    wait_s: float = 0.0
+
+
+class Outcome(Ask, frozen=True):
+    """What became of one decision; waits for it at most `wait_s`. With `source`, only of that source's."""
+
+    what: str
+    source: str | None = None
+    tenant: str | None = None
+    wait_s: float = 0.0
+
+
+class Tools(Ask, frozen=True):
+    """The kinds, as tools: name, description, schema of the arguments, hints."""
+
+
 class List(Ask, frozen=True, kw_only=True):
     """Decisions, newest first."""
 

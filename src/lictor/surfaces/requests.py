@@ -24,6 +24,7 @@ from lictor.runtime.ids import id_number, id_text
 from . import asks, overview, shapes
 from .access import asking
 from .access.principal import Principal
+from .calling import Calling
 from .flow import Flow
 from .halting import in_flight
 from .sight import OWNER, Sight, record_of
@@ -44,7 +45,7 @@ ROWS_MAX = 1_000
 ENTRIES_MAX = 10_000
 
 
-class Requests:
+class Requests(Calling):
     """Answers requests for one node."""
 
     __slots__ = ("flow", "node", "sight")
@@ -310,6 +311,9 @@ class Requests:
 ASKS: dict[str, type[asks.Ask]] = {
     "hello": asks.Hello,
     "submit": asks.Submit,
+    "call": asks.Call,
+    "outcome": asks.Outcome,
+    "tools": asks.Tools,
     "list": asks.List,
     "show": asks.Show,
     "approve": asks.Approve,

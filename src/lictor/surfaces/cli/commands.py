@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 
 from lictor.errors import LictorError
 
-from . import files, keys, looking, measuring, proving, quarantine, running, steering
+from . import files, keys, looking, mcp, measuring, proving, quarantine, running, steering
 from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
@@ -48,7 +48,7 @@ def build() -> App:
         result_action="return_int_as_exit_code_else_zero",
     )
     for group, functions in (
-        (RUN, (running.run, running.submit, running.demo)),
+        (RUN, (running.run, running.submit, mcp.mcp, running.demo)),
         (LOOK, (looking.list_, looking.show, looking.limits, looking.outcomes, looking.health, looking.metrics)),
         (LOOK, (measuring.quality,)),
         (STEER, (steering.approve, steering.deny, steering.cancel, steering.resolve, steering.halt, steering.resume)),

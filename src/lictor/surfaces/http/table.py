@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from . import api_decisions, api_keys, api_node, login, webhooks
+from . import api_decisions, api_keys, api_node, login, mcp, webhooks
 from .route import Route
 
-ROUTES: tuple[Route, ...] = (*api_decisions.ROUTES, *api_node.ROUTES, *webhooks.ROUTES, *api_keys.ROUTES, *login.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *api_decisions.ROUTES,
+    *api_node.ROUTES,
+    *webhooks.ROUTES,
+    *api_keys.ROUTES,
+    *login.ROUTES,
+    *mcp.ROUTES,
+)
