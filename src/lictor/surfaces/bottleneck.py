@@ -46,25 +46,25 @@ def _engine(flow: dict[str, Any]) -> Iterator[Bottleneck]:
         if reason["takes"] == "alive":
             yield Bottleneck(code, "The node itself: it does not turn any more.", text, "/audit")
         if code in {"NOT_STARTED", "DRAINING"}:
-            yield Bottleneck(code, "The node takes no new work.", text, "/flow")
+            yield Bottleneck(code, "The node takes no new work.", text, "/")
     for halt in flow["halts"]:
         if halt["scope"] == "all" and halt["mode"] == "halted":
             why = f"{halt['by']} halted all" + (f": {halt['reason']}" if halt["reason"] else "")
-            yield Bottleneck("HALTED", "A halt: nothing starts, and everything new is refused.", why, "/flow")
+            yield Bottleneck("HALTED", "A halt: nothing starts, and everything new is refused.", why, "/")
 
 
 def _journal(flow: dict[str, Any]) -> Iterator[Bottleneck]:
     journal, waiting = flow["journal"], flow["signals_waiting"]
     if journal["turn_s"] > SLOW_TURN_S:
         why = f"The turn that runs now has waited {journal['turn_s']:.1f} s for its commit."
-        yield Bottleneck("JOURNAL", "The journal: its disk is slow.", why, "/flow")
+        yield Bottleneck("JOURNAL", "The journal: its disk is slow.", why, "/")
     if waiting > flow["signals_waiting_max"] // 2:
         share = journal["busy_share"]
         if share is not None and share > BUSY_SHARE:
             why = f"{waiting:,} signals wait for a turn, and commits take {share:.0%} of the time."
-            yield Bottleneck("JOURNAL", "The journal: its commits.", why, "/flow")
+            yield Bottleneck("JOURNAL", "The journal: its commits.", why, "/")
         why = f"{waiting:,} of at most {flow['signals_waiting_max']:,} signals wait for a turn."
-        yield Bottleneck("ENGINE", "This process: more arrives than it can rule on.", why, "/flow")
+        yield Bottleneck("ENGINE", "This process: more arrives than it can rule on.", why, "/")
 
 
 def _references(flow: dict[str, Any]) -> Iterator[Bottleneck]:
@@ -85,10 +85,10 @@ def _capacity(flow: dict[str, Any]) -> Iterator[Bottleneck]:
         found.append((waiting["behind"], _order(flow)))
     for scope, count in waiting["halted"].items():
         why = f"{count:,} admitted {_wait(count)} until somebody lifts it."
-        found.append((count, Bottleneck("HALTED", f"The halt of {scope}.", why, "/flow")))
+        found.append((count, Bottleneck("HALTED", f"The halt of {scope}.", why, "/")))
     if waiting["undeclared"]:
         why = f"{waiting['undeclared']:,} wait for a deploy that declares their kind or effector again."
-        found.append((waiting["undeclared"], Bottleneck("UNDECLARED", "A declaration that is gone.", why, "/flow")))
+        found.append((waiting["undeclared"], Bottleneck("UNDECLARED", "A declaration that is gone.", why, "/")))
     if found:
         yield max(found, key=lambda each: each[0])[1]
 
@@ -144,14 +144,14 @@ def _refused(flow: dict[str, Any]) -> Iterator[Bottleneck]:
 def _nothing(flow: dict[str, Any]) -> Bottleneck:
     busiest = max(flow["effectors"], key=lambda e: e["in_flight"] / max(1, e["slots"]), default=None)
     if busiest is None:
-        return Bottleneck("NONE", "Nothing.", "No effector is declared, so nothing can wait for one.", "/flow")
+        return Bottleneck("NONE", "Nothing.", "No effector is declared, so nothing can wait for one.", "/")
     share = busiest["in_flight"] / max(1, busiest["slots"])
     why = "Nothing waits, and nothing runs." if not share else "Nothing waits."
     if share:
         why += f" The busiest effector, {busiest['name']}, has {share:.0%} of its slots taken."
     if not flow["over_s"]:
         why += " Rates are known in a second."
-    return Bottleneck("NONE", "Nothing.", why, "/flow")
+    return Bottleneck("NONE", "Nothing.", why, "/")
 
 
 _LOOKS: tuple[Callable[[dict[str, Any]], Iterator[Bottleneck]], ...] = (
