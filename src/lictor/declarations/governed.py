@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, Ty
 
 import msgspec
 
-from lictor.errors import DeclarationError
+from lictor.errors import DeclarationError, MalformedError
 from lictor.records import Outcome, Priority, Verdict
 
 from .adaptive import Adaptive
@@ -202,6 +202,22 @@ class Bound(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """See `Governed.__call__`."""
         return self.of(self.governed.signature.pack(args, kwargs))
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments, for whoever writes them as JSON."""
+        return self.governed.signature.schema()
+
+    def read(self, arguments: str | bytes) -> Any:
+        """Arguments that came as JSON, as a value of the function's kind; `of` takes it.
+
+        Raises:
+            MalformedError: they do not fit.
+        """
+        try:
+            return self.governed.signature.read(arguments.encode() if isinstance(arguments, str) else arguments)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise MalformedError(f"{self.__name__}: {error}") from error
 
     def of(self, value: Any, *, run: Run | None = None) -> Coroutine[Any, Any, R]:
         """Call it with arguments that are a value of its kind, in a run."""
