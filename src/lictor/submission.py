@@ -73,6 +73,14 @@ class Submission(Steering):
         """
         return await self._offer(Unreadable(signal, text(why)))
 
+    def offer(self, signal: Signal) -> asyncio.Future[Handle]:
+        """Submit one decision without a task of its own; the future has its handle once the verdict is durable.
+
+        Raises:
+            WrongLoopError: the node runs on another event loop.
+        """
+        return self._offer(signal)
+
     def _offer(self, signal: Signal | Unreadable, replay: Replay | None = None) -> asyncio.Future[Handle]:
         future: asyncio.Future[Handle] = self._here().create_future()
         received_us = self.clock.wall_us()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lictor.errors import Code
@@ -37,6 +37,9 @@ from .redaction import Redactor
 _DOUBT = Event.DOUBT.value  # read once: on CPython 3.11 reading a member of an enumeration costs as much as a call
 
 
+Hear = Callable[[Sequence[Verb], Sequence[Answer], Sequence[Open]], None]
+
+
 class Monitor:
     """Counts and tells what passes. It is the `Probe` of the other stages."""
 
@@ -46,6 +49,8 @@ class Monitor:
         self.redact = redact or Redactor()
         self.log = Logbook(clock, self.redact)
         self.counts = Counts(self._find)
+        #: Told of each turn that was committed, while they want to be: who watches the node from outside.
+        self.heard: list[Hear] = []
         self._latched: set[tuple[str, str]] = set()
 
     def _find(self, decision: int) -> Open | None:
@@ -66,6 +71,8 @@ class Monitor:
     ) -> None:
         """One turn was committed."""
         self.counts.turned(verbs, answers, finished, self._clock.wall_us(), commit_s)
+        for hear in self.heard:
+            hear(verbs, answers, finished)
         if self.counts.quality.alerts:
             self._quality()
         debugging = self.log.debugging
@@ -164,6 +171,12 @@ class Monitor:
                 self._latched.discard((verb.budget, verb.scope))
             for event, fields in _TOLD[type(verb)](verb):
                 self.log.note(event, **fields)
+
+
+def lines_of(verb: Verb) -> list[Line]:
+    """What is told of a fact that is about more than one decision's own course; secrets included."""
+    tell = _TOLD.get(type(verb))
+    return tell(verb) if tell is not None else []
 
 
 Line = tuple[str, Mapping[str, Any]]

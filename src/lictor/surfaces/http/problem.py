@@ -16,7 +16,6 @@ from math import ceil
 import msgspec
 
 from lictor.errors import (
-    Code,
     DeclarationError,
     DeniedError,
     JournalError,
@@ -85,14 +84,20 @@ def status_of(error: LictorError) -> int:
 
 def problem(error: LictorError) -> Answer:
     """An error as an answer."""
+    told = told_as(error)
+    headers = error.headers if isinstance(error, HttpError) else ()
+    if told.retry_after_s is not None:
+        headers = (*headers, retry_after(told.retry_after_s))
+    return Answer(told.status, encode(told), MEDIA, headers)
+
+
+def told_as(error: LictorError) -> Problem:
+    """An error as everybody is told it."""
     status = status_of(error)
     again_s = error.retry_after_s if isinstance(error, HttpError) else None
     if again_s is None and isinstance(error, NodeStoppedError):
         again_s = STOPPED_AGAIN_S
-    headers = error.headers if isinstance(error, HttpError) else ()
-    if again_s is not None:
-        headers = (*headers, retry_after(again_s))
-    told = Problem(
+    return Problem(
         type=type_of(error.code),
         title=HTTPStatus(status).phrase,
         status=status,
@@ -101,7 +106,6 @@ def problem(error: LictorError) -> Answer:
         hint=error.hint,
         retry_after_s=again_s,
     )
-    return Answer(status, encode(told), MEDIA, headers)
 
 
 def type_of(code: str) -> str:
@@ -117,7 +121,3 @@ def retry_after(seconds: float) -> tuple[bytes, bytes]:
 def defect() -> LictorError:
     """What whoever asked is told of a defect."""
     return HttpError(500, "DEFECT", "a defect of the node; its log says more")
-
-
-#: Codes of a shed decision that say that its source or tenant sends too much, not that the node has too much.
-TOO_MANY = frozenset({Code.BUDGET_EXCEEDED})

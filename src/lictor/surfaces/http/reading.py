@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from .answers import Receive
 from .headers import Headers
@@ -46,3 +47,25 @@ async def read_body(headers: Headers, receive: Receive, bytes_max: int) -> bytes
 def too_large(bytes_max: int) -> HttpError:
     """413."""
     return HttpError(413, "TOO_LARGE", f"the body is larger than {bytes_max} bytes")
+
+
+async def lines_of(receive: Receive, bytes_max: int) -> AsyncIterator[list[bytes]]:
+    """The lines of a body as they come, those of one chunk together; the last may end without a line feed.
+
+    Raises:
+        HttpError: 413, one is larger than that.
+    """
+    rest = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return  # whoever sent it has gone, and reads no answer
+        *lines, rest = (rest + message.get("body", b"")).split(b"\n")
+        if len(rest) > bytes_max or any(len(line) > bytes_max for line in lines):
+            raise too_large(bytes_max)
+        if not message.get("more_body"):
+            lines.append(rest)
+            yield lines
+            return
+        if lines:
+            yield lines

@@ -69,8 +69,12 @@ class Route:
     media: str = JSON
     #: Types of content of bodies that `answer` reads itself, with what each holds.
     takes: dict[str, Any] = field(default_factory=dict)
-    #: Other statuses that it answers with, with what each holds; None for a problem.
+    #: It also reads bodies of types that it does not name here.
+    others: bool = False
+    #: Other statuses that it answers with, with what each holds: a type, several, or None for a problem.
     also: dict[int, Any] = field(default_factory=dict)
+    #: Headers that it reads, with what each holds.
+    headers: dict[str, Any] = field(default_factory=dict)
     body_bytes_max: int = BODY_BYTES_MAX
     #: Left out of OpenAPI: pages, static files, and what is described by a protocol of its own.
     hidden: bool = False

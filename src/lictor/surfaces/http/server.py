@@ -27,6 +27,8 @@ GRACE_S = 5
 #: A connection on which nobody asks anything is closed.
 IDLE_S = 75
 BACKLOG = 1024
+#: How often connections are looked at.
+LOOK_S = 1.0
 
 
 class HttpServer:
@@ -56,6 +58,7 @@ class HttpServer:
         self._behind_proxy = behind_proxy
         self._server: Any = None
         self._ticking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -75,9 +78,11 @@ class HttpServer:
             raise LictorError("serving HTTP needs the extra server", hint="pip install 'lictor[server]'") from error
         listening = listen(self.host, self.port)
         self.port = listening.getsockname()[1]
+        from .connection import Connection
+
         config = Config(
             self.app,
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -95,15 +100,27 @@ class HttpServer:
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[listening])
         self._ticking = asyncio.create_task(self._server.main_loop())
+        self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        """Close connections that take too long, once a second."""
+        while True:
+            await self.node.clock.sleep(LOOK_S)
+            now_s = asyncio.get_running_loop().time()
+            for connection in [*self._server.server_state.connections]:
+                connection.look(now_s)
 
     async def stop(self) -> None:
         """Take no more, let what runs answer, close."""
-        if self._server is None or self._ticking is None:
+        if self._server is None or self._ticking is None or self._looking is None:
             return
         self._server.should_exit = True
         self._ticking.cancel()
-        await asyncio.gather(self._ticking, return_exceptions=True)
+        self._looking.cancel()
+        await asyncio.gather(self._ticking, self._looking, return_exceptions=True)
+        self.app.events.close()
         await self._server.shutdown()
+        self._server = None
 
     async def __aenter__(self) -> Self:
         await self.start()

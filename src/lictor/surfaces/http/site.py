@@ -23,8 +23,10 @@ from lictor.surfaces.requests import Requests
 
 from .answers import Receive, Response, Scope, Send
 from .crossing import crossed
+from .events import Hub
 from .headers import Headers, doubled
 from .login import asks_for_page, not_served, to_login
+from .openapi import described
 from .paths import Paths
 from .problem import HttpError, defect, problem
 from .reading import read_body
@@ -42,6 +44,8 @@ class Site:
         self.door = door
         self.routes = tuple(routes)
         self.requests = Requests(node)
+        self.events = Hub(node)
+        self._described: bytes | None = None
         self._paths = Paths(self.routes)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {
             route.body: msgspec.json.Decoder(route.body) for route in self.routes if route.body is not None
@@ -58,9 +62,19 @@ class Site:
         except LictorError as error:
             response = problem(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told, and the node goes on
-            self.node.pipeline.monitoring.note("http_defect", path=scope["path"], error=told(error))
+            self.defect(scope, error)
             response = problem(defect())
         await response(scope, receive, send)
+
+    def defect(self, scope: Scope, error: Exception) -> None:
+        """Log what should not have happened."""
+        self.node.pipeline.monitoring.note("http_defect", path=scope["path"], error=told(error))
+
+    def described(self) -> bytes:
+        """The OpenAPI document."""
+        if self._described is None:
+            self._described = described(self.routes)
+        return self._described
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         pairs = scope["headers"]
@@ -81,13 +95,16 @@ class Site:
             raise _unauthenticated()
         if principal.session is not None and method not in SAFE:
             receive = await crossed(principal, headers, receive)
+        if b"accept" in headers.raw and not route.hidden:
+            _acceptable(headers.raw[b"accept"], route)
         query = None
         if route.query is not None:
             query = _query(scope["query_string"], route.query)
         body = None
         if route.body is not None or route.takes:
             body = await self._body(route, headers, receive)
-        asked = Asked(self.node, self.requests, principal, path, query, body, headers, route, self, scope, receive)
+        requests = self.requests.seen_by(principal)
+        asked = Asked(self.node, requests, principal, path, query, body, headers, route, self, scope, receive)
         return await route.answer(asked)
 
     def _principal(self, route: Route, headers: Headers) -> Principal | None:
@@ -111,7 +128,7 @@ class Site:
         """The body where it is declared as JSON; None where the route reads it itself."""
         media = media_of(headers.raw.get(b"content-type"))
         if route.body is None or (media in route.takes and media != JSON):
-            if media in route.takes or not route.takes:
+            if media in route.takes or route.others:
                 return None
         elif media == JSON or media is None:
             return self._decode(route.body, await read_body(headers, receive, route.body_bytes_max))
@@ -136,6 +153,21 @@ def media_of(given: bytes | None) -> str | None:
     if given == b"application/json":
         return JSON
     return None if given is None else given.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def _acceptable(given: bytes, route: Route) -> None:
+    """Refuse who takes nothing that the route gives.
+
+    Raises:
+        HttpError: 406.
+    """
+    if b"*/*" in given:
+        return
+    gives = {route.media.partition(";")[0], *(media for media in route.takes if media.endswith("ndjson"))}
+    gives |= {f"{media.partition('/')[0]}/*" for media in gives}
+    wanted = {part.partition(";")[0].strip().lower() for part in given.decode("latin-1").split(",")}
+    if not gives & wanted and "application/problem+json" not in wanted:
+        raise HttpError(406, "NOT_ACCEPTABLE", f"this gives {route.media}", hint="ask for that, or for */*")
 
 
 def _query(text: bytes, type_: type) -> Any:

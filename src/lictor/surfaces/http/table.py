@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from . import api_decisions, api_keys, api_node, login, mcp, webhooks
+from . import api_decisions, api_events, api_keys, api_node, api_steering, cloudevents, login, mcp, webhooks
 from .route import Route
 
 ROUTES: tuple[Route, ...] = (
     *api_decisions.ROUTES,
+    *api_steering.ROUTES,
     *api_node.ROUTES,
+    *mcp.ROUTES,
+    *api_events.ROUTES,
+    *cloudevents.ROUTES,
     *webhooks.ROUTES,
     *api_keys.ROUTES,
     *login.ROUTES,
-    *mcp.ROUTES,
 )

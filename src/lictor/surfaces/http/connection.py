@@ -1,0 +1,98 @@
+"""One HTTP connection of uvicorn, bounded: in the size of a request's head, and in the time that it may take to come.
+
+uvicorn has no such bounds. Here a connection costs its node a bounded amount of memory, and one that sends a byte a
+minute costs it nothing for long: whoever looks once a second closes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .problem import HttpError, problem
+
+#: Path, query and headers of a request.
+HEAD_BYTES_MAX = 64 << 10
+#: The head of a request is there after so long.
+HEAD_S = 10.0
+#: Bytes of a body come at least so often, unless we do not read them.
+STALL_S = 30.0
+#: What still comes of a body after its answer is thrown away for so long.
+DISCARD_S = 10.0
+CONNECTIONS_MAX = 2_000
+
+
+class Connection(HttpToolsProtocol):
+    """One connection."""
+
+    connections_max: ClassVar[int] = CONNECTIONS_MAX
+    transport: Any
+    cycle: Any
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        #: When the request that comes now began, None between two; and when something of it came last.
+        self.began_s: float | None = None
+        self.heard_s = 0.0
+        self._head = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """Turn away who is one too many."""
+        super().connection_made(transport)
+        self.heard_s = self.loop.time()
+        if len(self.connections) > self.connections_max:
+            self.refuse(HttpError(503, "BUSY", f"{self.connections_max} connections are open", retry_after_s=1.0))
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes."""
+        self.heard_s = self.loop.time()
+        if self._head >= 0:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD_BYTES_MAX:
+            self.refuse(HttpError(431, "TOO_LARGE", f"the head of a request has at most {HEAD_BYTES_MAX} bytes"))
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.began_s = self.heard_s
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._head = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is."""
+        self.began_s = None
+        self._head = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """It is no HTTP."""
+        self.refuse(HttpError(400, "MALFORMED", msg))
+
+    def refuse(self, error: HttpError) -> None:
+        """Say why, and close."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+            answer = problem(error)
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in (*answer.headers, (b"connection", b"close")))
+            self.transport.write(b"HTTP/1.1 %d \r\n%b\r\n%b" % (answer.status, lines, answer.body))
+        self.transport.close()
+
+    def look(self, now_s: float) -> None:
+        """Close it where it takes too long."""
+        if self.began_s is None:
+            if self.cycle is None and now_s - self.heard_s > HEAD_S:
+                self.refuse(HttpError(408, "TIMEOUT", f"no request came within {HEAD_S:g} s"))
+        elif self._head >= 0:
+            if now_s - self.began_s > HEAD_S:
+                self.refuse(HttpError(408, "TIMEOUT", f"the head of the request had not come within {HEAD_S:g} s"))
+        elif self.cycle is not None and self.cycle.response_complete:
+            if now_s - self.began_s > DISCARD_S:
+                self.transport.close()
+        elif now_s - self.heard_s > STALL_S and not self.flow.read_paused:
+            self.refuse(HttpError(408, "TIMEOUT", f"nothing of the body came for {STALL_S:g} s"))
