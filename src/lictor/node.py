@@ -13,6 +13,7 @@ from lictor.config import Settings
 from lictor.declarations.gates import Reference
 from lictor.declarations.plain import told
 from lictor.errors import JournalError, NodeStoppedError
+from lictor.housekeeping import Housekeeping
 from lictor.insight import Insight
 from lictor.journal import port
 from lictor.journal.memory import MemoryJournal
@@ -70,6 +71,11 @@ class Node(Submission, Insight):
             spawn=self._spawn,
         )
         self._look()
+        counts, note = self.pipeline.monitoring.counts, self.pipeline.monitoring.note
+        self.housekeeping = Housekeeping(
+            self.journal, self.settings, self._steady, self.randomness, lambda: counts.turns, note
+        )
+        self.vitals.audited = self.housekeeping.audited
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +108,7 @@ class Node(Submission, Insight):
         self.accepting = True
         self._turns = asyncio.create_task(self._run())
         self._tasks += [self._turns, asyncio.create_task(self._watch_room())]
+        self._tasks.append(asyncio.create_task(self._keep_house(self.housekeeping.run)))
         self.wake()
         for source in self.app.pulls:
             self._spawn(self._pull(source))
@@ -178,6 +185,13 @@ class Node(Submission, Insight):
         while (free := self.journal.free_bytes()) is not None:
             self.pipeline.inputs.closed = free < self.settings.free_bytes_min
             await self.clock.sleep(1.0)
+
+    async def _keep_house(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """What is built behind the commits; history that is not as it was signed stops the node."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - as in `_run`: stop rather than go on wrongly
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """Crash only: nothing is acknowledged any more; who waits is told."""
@@ -276,6 +290,8 @@ class Node(Submission, Insight):
         self.pipeline.feedback.stop()
         if self._timer is not None:
             self._timer.cancel()
+        if started and self.failure is None:
+            await self._keep_house(self.housekeeping.finish)
         await self.journal.close()
         if self.settings.tune_collector and started:
             collector.restore()

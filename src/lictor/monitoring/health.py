@@ -13,6 +13,8 @@ from .vitals import Vitals
 
 #: A turn that takes longer than this is stuck: a commit takes milliseconds, and so do a thousand decisions.
 STUCK_S = 10.0
+#: More facts than this that cannot be proved yet are worth a look.
+AUDIT_BEHIND_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ def _watched(vitals: Vitals) -> list[Reason]:
     if latched:
         reasons.append(Reason("BUDGET_LATCHED", ", ".join(sorted(latched)[:10]), "nothing"))
     demoted = [subject for (name, subject), found in vitals.adjustments.items() if name == "demoted" and found.value]
+    if vitals.audited.fault:
+        reasons.append(Reason("AUDIT_FAILED", vitals.audited.fault, "nothing"))
+    if vitals.audited.behind > AUDIT_BEHIND_MAX:
+        told = f"{vitals.audited.behind} facts are not in the tree over history yet"
+        reasons.append(Reason("AUDIT_BEHIND", told, "nothing"))
     if demoted:
         reasons.append(Reason("SOURCE_DEMOTED", ", ".join(sorted(demoted)[:10]), "nothing"))
     return reasons

@@ -49,6 +49,7 @@ class Metrics(Collector):
         yield from self._load()
         yield from self._effectors()
         yield from self._governed()
+        yield from self._audited()
         yield from self._quality()
 
     def quality(self) -> LiveQuality:
@@ -132,6 +133,13 @@ class Metrics(Collector):
         for name, watch in watched.items():
             hedges.add_metric([name], watch.hedges)
         yield hedges
+
+    def _audited(self) -> Iterator[Metric]:
+        a = self._vitals.audited
+        if a.kept:
+            yield gauge("lictor_history_facts", "Facts of history", a.size)
+            yield gauge("lictor_history_behind", "Facts that are not in the tree over history yet", a.behind)
+            yield gauge("lictor_history_unsigned", "Facts that no signed checkpoint covers yet", a.unsigned)
 
     def _governed(self) -> Iterator[Metric]:
         v, state = self._vitals, self._vitals.journal.state

@@ -57,6 +57,19 @@ class Loaded(Protocol):
 
 
 @dataclass(slots=True, eq=False)
+class Audited:
+    """Facts of history: how many there are, are not in the tree over it yet, are under no signed checkpoint."""
+
+    kept: bool = False
+    size: int = 0
+    behind: int = 0
+    unsigned: int = 0
+    #: Why no checkpoint can be signed, or none be added to the anchor.
+    fault: str = ""
+    anchor_fault: str = ""
+
+
+@dataclass(slots=True, eq=False)
 class Vitals:
     """Where to look."""
 
@@ -73,6 +86,7 @@ class Vitals:
     ages_max: Mapping[str, float]
     #: Monotonic time when the turn that runs now began; None between turns.
     turn_began: float | None = None
+    audited: Audited = field(default_factory=Audited)
     #: What whoever works beside the node cannot do: by name, a code and words.
     troubles: dict[str, tuple[str, str]] = field(default_factory=dict)
 

@@ -187,6 +187,11 @@ class SqliteJournal:
         except apsw.Error as error:
             raise JournalIOError(f"the write-ahead log could not be emptied: {error}") from error
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
+
     def free_bytes(self) -> int | None:
         return disk_usage(self._file.path.parent).free
 
