@@ -71,6 +71,8 @@ class Signal(Record, frozen=True, kw_only=True):
     sent_us: int | None = None
     #: Where in its source it stands (file:line, sequence number); for quarantine and gap checks.
     position: str | None = None
+    #: The trace of whoever submits it, as W3C Trace Context's `traceparent`.
+    trace: str | None = None
 
 
 class Decision(Record, frozen=True, kw_only=True):
@@ -104,6 +106,8 @@ class Decision(Record, frozen=True, kw_only=True):
     submitted_digest: bytes = b""
     #: What it is worth, where its kind declares a value; None for the weight of its class (`worth_of`).
     worth: float | None = None
+    #: The trace of whoever submitted it (`traceparent`).
+    trace: str | None = None
 
 
 def worth_of(decision: Decision) -> float:

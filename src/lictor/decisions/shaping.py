@@ -121,6 +121,7 @@ class Shaper:
             supersedes=signal.supersedes,
             submitted_digest=digest,
             worth=None if kind.value is None else kind.worth(value),
+            trace=signal.trace,
         )
         return decision, value
 

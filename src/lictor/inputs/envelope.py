@@ -15,6 +15,7 @@ from lictor.records import Priority, Signal
 #: Characters of a name (source, tenant, kind), of a key or position, and bytes of what is expected.
 NAME_MAX = 200
 KEY_MAX = 512
+TRACE_MAX = 64
 EXPECTS_BYTES_MAX = 16 << 10
 #: Ten years: a deadline further away is a mistake of units.
 EXPIRES_S_MAX = 10 * 366 * 86_400.0
@@ -66,6 +67,10 @@ def _rare_fault(signal: Signal) -> str | None:
     position = signal.position
     if position is not None and not (type(position) is str and len(position) <= KEY_MAX and _storable(position)):
         return f"a position is text of at most {KEY_MAX} characters"
+    if signal.trace is not None and not (
+        type(signal.trace) is str and len(signal.trace) <= TRACE_MAX and signal.trace.isascii()
+    ):
+        return f"a trace is a traceparent of at most {TRACE_MAX} characters"
     if signal.payload is not None and type(signal.payload) is not bytes:
         return f"a payload is bytes, not {type(signal.payload).__name__}"
     return _expects_fault(signal.expects) if signal.expects is not None else None

@@ -14,13 +14,14 @@ from lictor.node import Node
 
 from .alerts import Alerts
 from .callbacks import Callbacks
+from .tracing import Traces
 
 
 class Outreach:
     """Runs what an App declares; of what it does not declare, nothing."""
 
     def __init__(self, node: Node) -> None:
-        self._parts = (Callbacks(node), Alerts(node))
+        self._parts = (Callbacks(node), Alerts(node), Traces(node))
 
     async def __aenter__(self) -> Self:
         for part in self._parts:

@@ -86,13 +86,18 @@ def counted(node) -> dict[str, int]:
 
 
 def test_a_signed_message_becomes_a_decision_of_the_declared_source_and_tenant():
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+
     async def main(http):
-        answer = await http.post("/hooks/orders", **message({"item": "a", "source": "evil", "tenant": "evil"}))
+        sent = message({"item": "a", "source": "evil", "tenant": "evil"})
+        sent["headers"]["traceparent"] = trace
+        answer = await http.post("/hooks/orders", **sent)
         assert answer.status_code == 202
         told = answer.json()
         assert (told["verdict"]["result"], told["duplicate"]) == ("admitted", False)
         (row,) = await http.node.journal.decisions(_all())
         assert (row.kind, row.source, row.tenant, row.key) == ("Order", "shop", "acme", "msg_1")
+        assert (await http.node.journal.history(row.id))[0].verb.decision.trace == trace
         assert 'lictor_outside_total{channel="webhook",name="orders",what="decided"} 1.0' in http.node.metrics()
 
     over_http(main)

@@ -25,6 +25,7 @@ from lictor.outbound.signature import check_github, check_standard, secrets_of
 from lictor.records import Signal
 from lictor.runtime.ids import id_text
 from lictor.surfaces.access.principal import Permission
+from lictor.surfaces.tracing import traceparent
 from lictor.surfaces.views import verdict_data
 
 from .answers import Answer, Response, answer
@@ -106,7 +107,13 @@ def _made(node: Node, hook: Webhook, id_: str, headers: dict[str, str], body: by
             raise MalformedError(error.message, hint=error.hint) from None
     # Who decides, and for whom, is what the secret stands for, never what the message says.
     return msgspec.structs.replace(
-        made, source=hook.source, tenant=hook.tenant, key=id_, position=f"webhook:{hook.name}", parent=None
+        made,
+        source=hook.source,
+        tenant=hook.tenant,
+        key=id_,
+        position=f"webhook:{hook.name}",
+        parent=None,
+        trace=traceparent(headers.get("traceparent")),
     )
 
 
