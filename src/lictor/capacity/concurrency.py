@@ -73,7 +73,6 @@ class AdaptiveSlots:
         "_high",
         "_hung_at",
         "_low",
-        "_lower",
         "_phase",
         "_put_back",
         "_round",
@@ -98,8 +97,6 @@ class AdaptiveSlots:
         self._phase = "hold"
         self._grown = False
         self._before: Point | None = None
-        #: What a rise was judged by; it is judged again before more is tried, or chance would lead from rise to rise.
-        self._lower: Point | None = None
         #: The limit before the first of several cuts.
         self._put_back = self.limit
         #: The limit before a hang, while it is being reached again; and answers until the level is doubled.
@@ -213,16 +210,13 @@ class AdaptiveSlots:
             if self._goal is None:
                 self._goal = self.limit
             self._cut(None, now)
-            return
-        if event == "usual" and self._goal is not None and self.limit <= self._goal / REOPENS:
+        elif event == "usual" and self._goal is not None and self.limit <= self._goal / REOPENS:
             self._open("reopen", self.level, now)
             self._round = self.level
-            return
-        self._goal = None
-        if event == "slow" and self._phase == "more":  # whoever is slow is not asked for more
-            self._open("hold", self.limit, now)
-        # What was measured is of another time, and what runs now is still of both.
-        self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
+        else:
+            # What was measured is of another time, and what runs now is still of both.
+            self._goal = None
+            self._measure_anew(now, 2.0 * SETTLES * (self.service_s or 0.0))
 
     def _measured(self, point: Point, now: float) -> None:
         """A phase is over."""
@@ -237,12 +231,8 @@ class AdaptiveSlots:
             self._until_low = 1 if queued else LOW_EVERY
             self._learn(point.seconds, 1.0 if queued else 0.5)
             self._open("hold", self.limit, now)
-        elif self._lower is not None and not point.follows(self._lower, 1.0):
-            self._grown, self._lower = False, None
-            self._estimate(point, smoothly=False)
-            self._open("hold", self.limit, now)
         elif not (self._phase == "cut" and self._follows_down(point, now)):
-            self._before, self._lower = point, None
+            self._before = point
             self._open("more", max(self.level + 1, ceil(self.limit * MORE)), now)
 
     def _limited_elsewhere(self, point: Point, now: float) -> None:
@@ -260,7 +250,6 @@ class AdaptiveSlots:
             self._learn(before.seconds, 0.3)
             raised = self.limit * 2.0 if self._grown else point.limit
             self.limit, self._grown = min(raised, float(self._high)), True
-            self._lower = before
         else:
             self._estimate(point, smoothly=not self._grown)
             self._grown = False
@@ -280,7 +269,7 @@ class AdaptiveSlots:
     def _cut(self, point: Point | None, now: float) -> None:
         """Answers take far too long, or do not come at all."""
         self.windows += 1
-        self._grown, self._lower = False, None
+        self._grown = False
         if point is None or self._phase != "cut":  # of several cuts in a row the first is what is compared with
             self._before, self._put_back = point, self.limit
         if point is None:
