@@ -48,6 +48,14 @@ class Settings:
     learn_every_s: float = 1.0
     #: Sheds are counted and written at most this often.
     shed_every_s: float = 1.0
+    #: A checkpoint of history is signed at least this often while there is something new, and each so many facts;
+    #: 0 signs none. In memory no history is kept, and none is signed.
+    checkpoint_every_s: float = 60.0
+    checkpoint_facts: int = 65_536
+    #: The file of the key that signs them; `.key` beside the journal where it is None.
+    audit_key: str | None = None
+    #: A file that each checkpoint is appended to as well, best where this node's user cannot rewrite it.
+    anchor: str | None = None
 
     def __post_init__(self) -> None:
         if self.durability not in {"memory", "journal", "sync"}:
@@ -58,6 +66,6 @@ class Settings:
             raise DeclarationError(f"trace={self.trace}", hint="a share of the decisions, such as 0.1")
         if not 0 <= self.headroom < 1:
             raise DeclarationError(f"headroom={self.headroom}", hint="a share of capacity, such as 0.1")
-        for name in ("waiting_max", "backlog_max", "window_max", "turn_max", "quarantine_max"):
+        for name in ("waiting_max", "backlog_max", "window_max", "turn_max", "quarantine_max", "checkpoint_facts"):
             if getattr(self, name) < 1:
                 raise DeclarationError(f"{name} must be at least 1")
