@@ -115,10 +115,9 @@ def _slots(effector: dict[str, Any]) -> Bottleneck:
 def _order(flow: dict[str, Any]) -> Bottleneck:
     count, first = flow["waiting"]["behind"], flow["waiting"]["keys"][0]
     why = f"{count:,} {_wait(count)} for an earlier one of the same order key"
-    why += f"; most, {first['waiting']:,}, behind {first['behind']} of {first['kind']} {first['order_key']}."
-    return Bottleneck(
-        "ORDER", f"The order of {first['kind']} {first['order_key']}.", why, f"/decisions/{first['behind']}"
-    )
+    why += f"; most, {first['waiting']:,}, behind {first['behind']}, which is {first['doing']}."
+    text = f"The order key {first['order_key']} of {first['tenant']}."
+    return Bottleneck("ORDER", text, why, f"/decisions/{first['behind']}")
 
 
 def _people(flow: dict[str, Any]) -> Iterator[Bottleneck]:

@@ -95,7 +95,13 @@ class Waiting:
             "in_doubt": self.state("in_doubt"),
             "backing_off": self.state("backing_off"),
             "keys": [
-                {"kind": key[0], "order_key": key[1], "waiting": count, "behind": self.heads[key][0]}
+                {
+                    "tenant": key[0],
+                    "order_key": key[1],
+                    "waiting": count,
+                    "behind": self.heads[key][0],
+                    "doing": self.heads[key][1],
+                }
                 for key, count in self.behind.most_common(NAMED_MAX)
             ],
         }

@@ -63,10 +63,8 @@ async def judge(asked: Asked) -> Response:
             if told["id"] is not None:
                 return see(f"/decisions/{told['id']}")
             seen = next((r["seen"] for r in told["verdict"]["rulings"] if r["seen"]), None) or {}
-            raise HttpError(
-                409, str(told["verdict"]["code"]), f"it was turned away again: {seen.get('detail') or words.line(seen)}",
-                hint="edit its content, or discard it",
-            )  # fmt: skip
+            why, code = seen.get("detail") or words.line(seen), str(told["verdict"]["code"])
+            raise HttpError(409, code, f"it was turned away again: {why}", hint="edit its content, or discard it")
         case "discard":
             await asked.requests.answer("quarantine_discard", {"what": what, "by": by})
             return see("/quarantine")

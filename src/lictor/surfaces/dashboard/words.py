@@ -84,6 +84,14 @@ def moment(at_us: int | None) -> str:
     return NONE if at_us is None else f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def lately(at_us: int | None, now_us: int) -> str:
+    """The time of day where it is today's, else the day too; UTC."""
+    if at_us is None:
+        return NONE
+    found, today = (datetime.fromtimestamp(us // 1_000_000, UTC) for us in (at_us, now_us))
+    return f"{found:%H:%M:%S}" if found.date() == today.date() else f"{found:%Y-%m-%d %H:%M}"
+
+
 def iso(at_us: int) -> str:
     """For a `time` element."""
     return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -105,5 +113,5 @@ def chart(value: Any) -> str:
 
 
 FILTERS = {each.__name__: each for each in (
-    tone, rate, count, amount, share, span, clock, moment, iso, json, line, chart,
+    tone, rate, count, amount, share, span, clock, lately, moment, iso, json, line, chart,
 )}  # fmt: skip
