@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lictor.surfaces.dashboard import routes as dashboard
+
 from . import api_decisions, api_events, api_keys, api_node, api_steering, cloudevents, login, mcp, webhooks
 from .route import Route
 
@@ -15,4 +17,5 @@ ROUTES: tuple[Route, ...] = (
     *webhooks.ROUTES,
     *api_keys.ROUTES,
     *login.ROUTES,
+    *dashboard.ROUTES,
 )
