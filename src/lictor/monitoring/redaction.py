@@ -1,8 +1,8 @@
 """Keeps secrets out of whatever people and files get to see (I21): logs, timelines, exports.
 
 Three nets, one behind the other: a `Secret` never shows itself; a field whose name says that it is secret is
-replaced, at any depth; and in free text what follows such a name, a bearer token and the password of an address are
-replaced.
+replaced, at any depth; and in free text what follows such a name, a bearer token, an API key of ours and the password
+of an address are replaced.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class Redactor:
             r"\s{0,4}(?:(?:bearer|basic)\s{1,4})?[\"']?)"
             r"[^\s\"',;&}\]]+"
             r"|(?P<scheme>\b(?:bearer|basic)\s{1,4})[\w.~+/=-]{6,}"
+            r"|(?P<key>\blk_[0-9a-z]{1,40}_)[0-9a-z]{20,100}"
             r"|(?P<address>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)[^\s/@]{1,300}(?=@)",
             re.IGNORECASE,
         )
@@ -142,4 +143,4 @@ def _bare(name: str) -> str:
 
 
 def _hide(found: re.Match[str]) -> str:
-    return f"{found['name'] or found['scheme'] or found['address']}{HIDDEN}"
+    return f"{found['name'] or found['scheme'] or found['key'] or found['address']}{HIDDEN}"
