@@ -43,6 +43,9 @@ def run(  # noqa: PLR0913 - each is a flag
     behind_proxy: Annotated[
         str | None, Parameter(help="Address of the proxy that terminates TLS in front of this node.")
     ] = None,
+    trace: Annotated[
+        float, Parameter(help="Share of decisions to trace with OpenTelemetry.", validator=Number(gte=0, lte=1))
+    ] = 0.0,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> int:
     """Run a node: recover what is open, take decisions on the control socket, drain on Ctrl-C or SIGTERM."""
@@ -51,7 +54,7 @@ def run(  # noqa: PLR0913 - each is a flag
 
     from .serving import Front, serve
 
-    settings = Settings(durability=durability, assurance=assurance, headroom=headroom)
+    settings = Settings(durability=durability, assurance=assurance, headroom=headroom, trace=trace)
     front = Front.of(http, tls_cert, tls_key, behind_proxy)
     return serve(load(app), where.journal, settings, front, as_json=where.json)
 
