@@ -53,6 +53,10 @@ class Tree(Protocol):
         """Checkpoints below a number, newest first."""
         ...
 
+    def handed_over(self) -> list[Kept]:
+        """Those at which one key handed over to another, oldest first."""
+        ...
+
     def all_checkpoints(self) -> Iterator[Kept]:
         """All of them, oldest first."""
         ...

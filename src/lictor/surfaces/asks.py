@@ -272,3 +272,29 @@ class KeysRevoke(KeysChange, frozen=True, kw_only=True):
     """A key, or all of a name, opens nothing from now on."""
 
     what: str
+
+
+class Proof(Ask, frozen=True, kw_only=True):
+    """That the facts of a decision are in the history that was signed; with `content`, what they say."""
+
+    what: str
+    tenant: str | None = None
+    content: bool = False
+
+
+class Audit(Ask, frozen=True, kw_only=True):
+    """How far history is proved, and the keys that its checkpoints are checked by."""
+
+
+class Checkpoints(Ask, frozen=True, kw_only=True):
+    """Signed checkpoints, newest first; `before` is the number to go on below."""
+
+    before: int | None = None
+    limit: int = 100
+
+
+class Consistency(Ask, frozen=True, kw_only=True):
+    """The proof that the history of `new` facts begins with that of `old`."""
+
+    old: int
+    new: int

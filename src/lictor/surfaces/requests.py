@@ -27,6 +27,7 @@ from .access.principal import Principal
 from .calling import Calling
 from .flow import Flow
 from .halting import in_flight
+from .proofs import Proving
 from .sight import OWNER, Sight, record_of
 from .views import (
     decision_data,
@@ -45,7 +46,7 @@ ROWS_MAX = 1_000
 ENTRIES_MAX = 10_000
 
 
-class Requests(Calling):
+class Requests(Calling, Proving):
     """Answers requests for one node."""
 
     __slots__ = ("flow", "node", "sight")
@@ -90,7 +91,7 @@ class Requests(Calling):
             "open": state.open_count,
             "held": sum(found.state == "held" for found in state.open.values()),
             "durability": self.node.journal.durability,
-            "halts": self._halted(),
+            "halts": self.halted(),
         }
 
     async def _submit(self, ask: asks.Submit) -> Any:
@@ -194,9 +195,9 @@ class Requests(Calling):
         return {"scope": ask.scope, "mode": "none", "by": by, "was_halted": was}
 
     async def _halts(self, _ask: asks.Halts) -> Any:
-        return [{**halt, **in_flight(self.node, halt["scope"], self.sight)} for halt in self._halted()]
+        return [{**halt, **in_flight(self.node, halt["scope"], self.sight)} for halt in self.halted()]
 
-    def _halted(self) -> list[shapes.Halted]:
+    def halted(self) -> list[shapes.Halted]:
         """Everyone is told what holds for everyone; a scope that names a source or tenant tells of it."""
         seen = []
         for halt in halts_data(self.node.journal):
@@ -215,7 +216,7 @@ class Requests(Calling):
         node = self.node
         rows = limits_data(node.journal, node.clock.wall_us())
         seen = [row for row in rows if self.sight.sees_scope(node, row["budget"], row["scope"])]
-        return {"limits": seen, "halts": self._halted()}
+        return {"limits": seen, "halts": self.halted()}
 
     def _scope(self, budget: str, scope: str) -> None:
         if not self.sight.sees_scope(self.node, budget, scope):
@@ -342,6 +343,7 @@ ASKS: dict[str, type[asks.Ask]] = {
     "keys_list": asks.KeysList,
     "keys_rotate": asks.KeysRotate,
     "keys_revoke": asks.KeysRevoke,
+    **Proving.ASKS,
 }
 
 

@@ -177,3 +177,33 @@ class Source(TypedDict):
     scores: dict[str, float]
     calibration: list[Calibration]
     demoted: Demotion | None
+
+
+class Checkpoint(TypedDict):
+    """A signed checkpoint: how many facts, the root over them in base64, and the note as it was signed."""
+
+    number: int
+    size: int
+    at_us: int
+    root: str
+    note: str
+
+
+class Audit(TypedDict):
+    """How far history is proved: all facts, those not in the tree yet, those under no checkpoint yet."""
+
+    origin: str | None
+    keys: list[str]
+    facts: int
+    behind: int
+    unsigned: int
+    fault: str | None
+    checkpoint: Checkpoint | None
+
+
+class Consistency(TypedDict):
+    """The hashes that lead from the root over `old` facts to that over `new`, each in base64."""
+
+    old: int
+    new: int
+    path: list[str]

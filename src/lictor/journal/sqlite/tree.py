@@ -89,6 +89,10 @@ class StoredTree:
         """Checkpoints below a number, newest first."""
         return [_kept(*row) for row in self._db.execute(QUERIES["checkpoints_before"], (before, limit))]
 
+    def handed_over(self) -> list[Kept]:
+        """Those at which one key handed over to another, oldest first."""
+        return [_kept(*row) for row in self._db.execute(QUERIES["handed_over"])]
+
     def all_checkpoints(self) -> Iterator[Kept]:
         """All of them, oldest first."""
         return (_kept(*row) for row in self._db.execute(QUERIES["all_checkpoints"]))

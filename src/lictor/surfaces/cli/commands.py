@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 
 from lictor.errors import LictorError
 
-from . import files, keys, looking, mcp, measuring, proving, quarantine, running, steering
+from . import auditing, files, keys, looking, mcp, measuring, proving, quarantine, running, steering
 from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
@@ -68,6 +68,10 @@ def build() -> App:
     for handle in (keys.make, keys.list_, keys.rotate, keys.revoke):
         held.command(handle, name=handle.__name__.rstrip("_"))
     app.command(held)
+    proved = App(name="audit", help="Prove a history: keys, checkpoints, exports, proofs of decisions.", group=PROVE)
+    for prove in (auditing.key, auditing.rotate, auditing.checkpoints, auditing.export, auditing.prove):
+        proved.command(prove, name=prove.__name__)
+    app.command(proved)
     return app
 
 

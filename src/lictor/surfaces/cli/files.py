@@ -15,22 +15,37 @@ from .reach import Where, login
 
 
 def verify(
-    file: Annotated[Path | None, Parameter(help="The journal; that of --journal unless given.")] = None,
+    file: Annotated[
+        Path | None, Parameter(help="The journal, an export or a proof; that of --journal unless given.")
+    ] = None,
     /,
     *,
+    public_key: Annotated[
+        tuple[str, ...],
+        Parameter(help="A key that may have signed, or a file of them.", negative="", show_default=False),
+    ] = (),
+    checkpoint: Annotated[
+        tuple[Path, ...],
+        Parameter(help="A file of checkpoints that were kept elsewhere.", negative="", show_default=False),
+    ] = (),
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> int:
-    """Check a journal from its bytes alone: integrity, the chain over history, and the invariants. 1: problems."""
+    """Check a journal from its bytes alone: integrity, the chain and the tree over history, and the invariants.
+
+    With public keys also who signed its checkpoints. An export or a proof is checked by public keys alone. 1: problems.
+    """
     import msgspec
 
     from lictor.journal.sqlite.verify import verify as check_file
 
-    from . import closed
+    from . import auditing, closed
 
-    path = file or where.journal
+    path, keys = file or where.journal, auditing.public_keys(public_key)
     closed.check(path)
+    if auditing.is_export(path):
+        return auditing.verify_export(path, keys, checkpoint, as_json=where.json)
     with progress(f"verifying {path}"):
-        found = check_file(path)
+        found = check_file(path, keys=keys)
     if where.json:
         document({**msgspec.to_builtins(found), "clean": found.clean})
         return Exit.DONE if found.clean else Exit.NO

@@ -167,6 +167,8 @@ SELECT number, at_us, note FROM checkpoints ORDER BY number DESC LIMIT 1;
 SELECT number, at_us, note FROM checkpoints WHERE size >= ? ORDER BY size, number LIMIT 1;
 -- name: checkpoints_before
 SELECT number, at_us, note FROM checkpoints WHERE number < ? ORDER BY number DESC LIMIT ?;
+-- name: handed_over
+SELECT number, at_us, note FROM checkpoints WHERE instr(note, char(10) || 'was ') > 0 ORDER BY number;
 -- name: all_checkpoints
 SELECT number, at_us, note FROM checkpoints ORDER BY number;
 -- name: version

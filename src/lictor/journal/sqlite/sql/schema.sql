@@ -144,6 +144,8 @@ CREATE TABLE checkpoints (
 
 CREATE INDEX checkpoints_by_size ON checkpoints (size);
 
+CREATE INDEX checkpoints_of_keys ON checkpoints (number) WHERE instr(note, char(10) || 'was ') > 0;
+
 CREATE INDEX decisions_by_close ON decisions (close_seq);
 
 CREATE TABLE volumes (
