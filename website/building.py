@@ -16,10 +16,13 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def contents() -> str:
-    """The configuration, with every record in its contents."""
-    records = sorted(path.name for path in (ROOT / "docs" / "adr").glob("[0-9]*.md"))
-    listed = "\n    ".join(f'"adr/{name}",' for name in records)
-    return (ROOT / "website" / "zensical.toml").read_text().replace('"adr/*.md",', listed)
+    """The configuration, with every guide and record in its contents, those that it does not name by their names."""
+    text = (ROOT / "website" / "zensical.toml").read_text()
+    for place in ('"guides/*.md",', '"adr/[0-9]*.md",'):
+        found = sorted((ROOT / "docs").glob(place.strip('",')))
+        names = [f'"{path.relative_to(ROOT / "docs").as_posix()}",' for path in found]
+        text = text.replace(place, "\n    ".join(name for name in names if name not in text))
+    return text
 
 
 def gather(folder: Path) -> Path:

@@ -13,6 +13,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import sys
 import tomllib
 from code import InteractiveInterpreter
@@ -34,7 +35,15 @@ NOT_RUN = {
     "guides/trading.md": 2,
 }
 DATA: dict[str, Callable[[str], object]] = {"json": json.loads, "toml": tomllib.loads}
+#: Where pages serve; each run has a port of its own instead.
+ADDRESS = "127.0.0.1:8700"
 KNOWN = {"python", "console", "text", "mermaid", *DATA}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Interpreter(InteractiveInterpreter):
@@ -54,6 +63,7 @@ class Run:
         self.file = shell.folder / f"{self.module.__name__}.py"
         self.module.__file__ = str(self.file)
         sys.modules[self.module.__name__] = self.module
+        self.address = f"127.0.0.1:{free_port()}"
         self.lines = 0
         self.printed: str | None = None
         given = [block for block in page.blocks if block.language == "console" and not block.why_not_run]
@@ -61,7 +71,7 @@ class Run:
         for block in page.files:
             path = shell.folder / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.code)
+            path.write_text(self._real(block.code))
 
     def __call__(self, block: Block) -> str:
         """The block as it should stand in the page."""
@@ -77,9 +87,16 @@ class Run:
         if block.language in DATA:
             DATA[block.language](block.code)
             return block.code
-        return "".join(f"$ {command}\n{self.terminal(command)}" for command in commands(block.code))
+        return "".join(f"$ {command}\n{self._run(command)}" for command in commands(block.code))
+
+    def _run(self, command: str) -> str:
+        return self.terminal(self._real(command)).replace(self.address, ADDRESS)
+
+    def _real(self, text: str) -> str:
+        return text.replace(ADDRESS, self.address)
 
     def _python(self, code: str) -> str:
+        code = self._real(code)
         with self.file.open("a") as file:
             file.write(code)
         program = compile("\n" * self.lines + code, self.file, "exec")
