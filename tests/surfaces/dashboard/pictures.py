@@ -1,6 +1,6 @@
 """Pictures of every page, at desktop and phone width, dark and light, of a node that is busy: for people to look at.
 
-    python -m tests.surfaces.dashboard.pictures out/surfaces/pages
+python -m tests.surfaces.dashboard.pictures out/surfaces/pages
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ async def main(out: Path, names: list[str], looks: list[str]) -> None:
         await node.resume("kind:Message", by="ben")
         await asyncio.sleep(WARM_S / 2)
         pages = dict(PAGES)
-        for name, wanted in (("refused one", Filter(code="ACCOUNT_UNKNOWN", limit=1)), ("failed one", Filter(state="failed", limit=1))):
+        for name, wanted in (
+            ("refused one", Filter(code="ACCOUNT_UNKNOWN", limit=1)),
+            ("failed one", Filter(state="failed", limit=1)),
+        ):
             pages[name] = f"/decisions/{id_text((await node.journal.decisions(wanted))[0].id)}"
         kept = await node.journal.quarantined(None, 1)
         pages["entry"] = f"/quarantine/{id_text(kept[0].id)}"
