@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes
 
-.PHONY: help setup setup-bench demo test check docs fix bench bench-failures bench-scale campaign report lock clean
+.PHONY: help setup setup-bench demo test check docs fix bench bench-failures bench-scale bench-surfaces campaign report lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -48,6 +48,9 @@ bench-failures: setup-bench ## the five failures, in virtual and in real time, b
 
 bench-scale: setup ## journals of ten million, thousands of tenants, a hundred fans at once; an hour; writes out/scale/
 	$(BIN)/python -m benchmarks.scale
+
+bench-surfaces: setup ## HTTP submits beside a bare route, lists over a million decisions, 200 viewers; writes out/surfaces/
+	$(BIN)/python -m benchmarks.surfaces
 
 campaign: setup ## the long one: kill -9 at hundreds of moments, 20,000 simulated seeds; writes out/
 	$(BIN)/python -m tests.chaos
