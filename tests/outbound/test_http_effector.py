@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 
 import pytest
@@ -308,5 +308,5 @@ def test_a_wait_until_a_date_is_counted_by_the_clock_that_is_given():
     app = App("shop")
     clock = SimClock.__new__(SimClock)
     clock.wall_us = lambda: 1_000_000_000
-    effector = http_effector(app, "charge", url="https://pay.example/", clock=clock)
-    assert effector.perform.__self__._until_s(formatdate(1_010, usegmt=True)) == 10
+    made = http_effector(app, "charge", url="https://pay.example/").perform.__self__
+    assert replace(made, clock=clock)._until_s(formatdate(1_010, usegmt=True)) == 10

@@ -124,7 +124,10 @@ class State:
         #: Of these, the ones whose windows have changed their width.
         self.rewound: set[tuple[str, str]] = set()
         #: How each fact is folded, once `pass_time` has seen its time.
-        self.folds: dict[type[port.Verb], Callable[[Any, int, int], None]] = {
+        self.folds = self._folds()
+
+    def _folds(self) -> dict[type[port.Verb], Callable[[Any, int, int], None]]:
+        return {
             port.Admit: self._admit,
             port.Start: self._start,
             port.Progress: self._progress,

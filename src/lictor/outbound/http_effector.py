@@ -25,7 +25,7 @@ is asked, and after that a person. `meaning` says otherwise for a status of your
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
@@ -79,7 +79,7 @@ class HttpCall:
     said: Callable[[Any], str | None] | None
     outbound: Outbound
     limit_s: float
-    clock: Clock
+    clock: Clock = field(default_factory=SystemClock)
 
     async def perform(self, call: Call, /, body: Any = None, **fields: str) -> Any:
         """Make the call.
@@ -171,7 +171,7 @@ class HttpCall:
     def _until_s(self, date: str) -> float:
         return parsedate_to_datetime(date).timestamp() - self.clock.wall_us() / 1e6
 
-    async def find(self, call: Call, /, body: Any = None, **fields: str) -> Report | None:  # noqa: ARG002 - as `perform`
+    async def find(self, call: Call, /, _body: Any = None, **fields: str) -> Report | None:
         """Ask the world what became of it; None where it does not say."""
         if self.ask is None:
             return None
@@ -213,10 +213,9 @@ def http_effector(  # noqa: PLR0913 - each is a declaration of its own
     said: Callable[[Any], str | None] | None = None,
     outbound: Outbound | None = None,
     timeout_s: float = 10.0,
-    clock: Clock | None = None,
     **options: Any,
 ) -> Effector[..., Any]:
-    """Declare an effector that is one HTTP call: `made.action(body, account="a-17")`.
+    """Declare an effector that is one HTTP call: `made.action(body, account="a-17")` sends `body` as JSON.
 
     Args:
         app: Where it is declared.
@@ -225,49 +224,35 @@ def http_effector(  # noqa: PLR0913 - each is a declaration of its own
         method: How.
         secret: Goes along as `Authorization: Bearer ...`; followed at each call, and told to nobody else.
         headers: More headers; a value may be a reference to a secret.
-        idempotency_header: The header under which the other side takes a key and never does the same twice. With it,
-            or a method that may be repeated by its definition, the effector is idempotent; else it is not.
+        idempotency_header: Takes the key, and the other side never does the same twice: so the effector is idempotent.
         meaning: What a status says of the effect, where it is not what the module says.
-        pending: With it, 202 means that the world is working on it; the field of the answer that names it there.
+        pending: With it 202 means that the world is working on it, under the name in this field of the answer.
         keep: The fields of the answer that are kept as the value; all by default.
-        reconcile: Where to ask what became of it, by GET; `{key}` and `{ref}` (the name from `pending`) are filled in
-            beside the arguments. 404 means that the world never saw it.
-        said: What the answer to `reconcile` says: a function from its data to `succeeded`, `failed`, `cancelled`,
-            `expired`, `absent`, or None where it is not known yet. By default any 2xx but 202 is `succeeded`.
+        reconcile: Where to ask what became of it, by GET; `{key}` and `{ref}` are filled in, too. 404: never seen.
+        said: What the answer to that says: `succeeded`, `failed`, `cancelled`, `expired`, `absent`, or None.
         outbound: Where calls may go and how much they may bring; the public internet by default.
         timeout_s: For a call.
-        clock: What dates in `Retry-After` are held against.
         **options: Of `App.effector`: `slots`, `extra_work`, `resolve_within_s`, `hedge` and the others.
 
     Raises:
         DeclarationError: no call can be made from these, or a secret would go over the wire in clear text.
     """
-    outbound = outbound or Outbound()
-    every = {**({"authorization": secret} if secret is not None else {}), **(headers or {})}
-    target = _checked(name, url, every, outbound)
+    outbound, every = outbound or Outbound(), dict(headers or {})
+    if secret is not None:
+        every["authorization"] = secret
     asks = None if reconcile is None else _checked(name, reconcile, every, outbound)
-    if method not in _METHODS:
-        raise DeclarationError(f"effector {name!r}: method {method!r}", hint=", ".join(sorted(_METHODS)))
-    made = HttpCall(
-        name,
-        target,
-        method,
-        every,
-        idempotency_header,
-        meaning or {},
-        pending,
-        options.get("poll_after_s", 5.0),
-        keep,
-        asks,
-        said,
-        outbound,
-        timeout_s * _SHARE,
-        clock or SystemClock(),
-    )
-    idempotent = idempotency_header is not None or method in _IDEMPOTENT
-    declare = app.effector(idempotent=idempotent, timeout_s=timeout_s, name=name, **options)
+    given = (method, every, idempotency_header, meaning or {}, pending, options.get("poll_after_s", 5.0), keep)
+    made = HttpCall(name, _checked(name, url, every, outbound), *given, asks, said, outbound, timeout_s * _SHARE)
+    return _declared(app, made, {"timeout_s": timeout_s, **options})
+
+
+def _declared(app: App, made: HttpCall, options: Mapping[str, Any]) -> Effector[..., Any]:
+    if made.method not in _METHODS:
+        raise DeclarationError(f"effector {made.name!r}: method {made.method!r}", hint=", ".join(sorted(_METHODS)))
+    idempotent = made.idempotency_header is not None or made.method in _IDEMPOTENT
+    declare = app.effector(idempotent=idempotent, name=made.name, **options)
     effector = cast("Effector[..., Any]", declare(made.perform))
-    if asks is not None:
+    if made.ask is not None:
         effector.reconcile(made.find)
     return effector
 
