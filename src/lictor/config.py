@@ -51,6 +51,7 @@ class Settings:
     #: A checkpoint of history is signed at least this often while there is something new, and each so many facts;
     #: 0 signs none. In memory no history is kept, and none is signed.
     checkpoint_every_s: float = 60.0
+    #: One is signed after so many facts, however soon.
     checkpoint_facts: int = 65_536
     #: The file of the key that signs them; `.key` beside the journal where it is None.
     audit_key: str | None = None

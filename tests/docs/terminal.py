@@ -102,7 +102,7 @@ class Bash:
             self.logs += 1
             log = f".log{self.logs}"
             # `tail --pid` ends with the process, so that one that fails is seen, too.
-            self._run(f"{command.removesuffix(' &')} > {log} 2>&1 & JOB=$!")
+            self._run(f": > {log}; {command.removesuffix(' &')} >> {log} 2>&1 & JOB=$!")
             return self._run(f"tail --pid=$JOB -n +1 -f {log} | sed '/^{READY}/q'")
         return self._run(command)
 

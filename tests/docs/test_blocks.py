@@ -13,12 +13,14 @@ import contextlib
 import io
 import json
 import os
+import re
 import socket
 import sys
 import tomllib
 from code import InteractiveInterpreter
 from collections.abc import Callable
 from types import ModuleType
+from unittest import mock
 
 import pytest
 from tests.docs.alike import alike
@@ -64,6 +66,7 @@ class Run:
         self.module.__file__ = str(self.file)
         sys.modules[self.module.__name__] = self.module
         self.address = f"127.0.0.1:{free_port()}"
+        self.surroundings: dict[str, str] = {}
         self.lines = 0
         self.printed: str | None = None
         given = [block for block in page.blocks if block.language == "console" and not block.why_not_run]
@@ -90,7 +93,10 @@ class Run:
         return "".join(f"$ {command}\n{self._run(command)}" for command in commands(block.code))
 
     def _run(self, command: str) -> str:
-        return self.terminal(self._real(command)).replace(self.address, ADDRESS)
+        said = self.terminal(self._real(command)).replace(self.address, ADDRESS)
+        if exported := re.match(r"export (\w+)=", command):  # what is run here has it, too
+            self.surroundings[exported[1]] = self.terminal(f'printf %s "${exported[1]}"').strip()
+        return said
 
     def _real(self, text: str) -> str:
         return text.replace(ADDRESS, self.address)
@@ -101,7 +107,7 @@ class Run:
             file.write(code)
         program = compile("\n" * self.lines + code, self.file, "exec")
         self.lines += code.count("\n")
-        with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stdout(io.StringIO()) as out, mock.patch.dict(os.environ, self.surroundings):
             Interpreter(vars(self.module)).runcode(program)
         return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
