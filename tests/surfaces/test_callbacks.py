@@ -1,12 +1,15 @@
 """Signed callbacks over real sockets: each outcome of a source, in order, at least once, whatever fails or restarts."""
 
 import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 from standardwebhooks import Webhook
 from tests.outbound.site import Site, hang_up
 from tests.surfaces.outside import SECRET, Note, notes, reaching, telling
 
+from lictor import DeclarationError, env
 from lictor.journal.memory import MemoryDisk
 
 
@@ -134,17 +137,46 @@ def _failing(node) -> bool:
     return "CALLBACK_FAILING" in [reason.code for reason in node.health().reasons]
 
 
+def test_what_is_not_allowed_inside_and_what_would_go_in_clear_text_is_no_callback():
+    async def main(url: str, allow: tuple[str, ...]):
+        app = notes()
+        app.callback("agent-7", url, secret=env("CALLBACK_SECRET"), allow=allow)
+        async with reaching(app):
+            pass
+
+    for url, allow in (
+        ("http://public.example/", ()),
+        ("http://127.0.0.1:80/", ("10.0.0.0/8",)),
+        ("https://a:b@c/", ()),
+    ):
+        with pytest.raises(DeclarationError):
+            asyncio.run(main(url, allow))
+
+
 @pytest.mark.parametrize("why", ["guard", "secret"])
 def test_what_may_not_be_sent_is_not_sent_and_is_seen(why, monkeypatch):
     async def main():
         async with Site() as site:
+            options = {}
             if why == "secret":
                 monkeypatch.delenv("CALLBACK_SECRET")
-            app = telling(notes(), site, "agent-7", **({"allow": ()} if why == "guard" else {}))
+            else:  # the name is allowed, and leads to where clouds keep their metadata
+                options["allow"] = (f"127.0.0.1:{site.port}", "home.example")
+            app = telling(notes(), site, "agent-7", **options)
             async with reaching(app) as node:
+                if why == "guard":
+                    post = node.outreach._parts[0]._posts["agent-7"]
+                    post._url = "http://home.example/"
+                    post._outbound = replace(post._outbound, resolve=metadata)
                 await decided(node, "a")
                 while not _failing(node):
                     await asyncio.sleep(0)
+                (reason,) = node.health().reasons
+                assert ("link-local" if why == "guard" else "no secret") in reason.text
             assert site.connections == 0
 
     asyncio.run(main())
+
+
+async def metadata(_host, _port):
+    return [ip_address("169.254.169.254")]

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from lictor.declarations.secret import SecretRef
-from lictor.errors import LictorError
+from lictor.errors import DeclarationError, LictorError
 from lictor.monitoring.logbook import stamp
 from lictor.outbound import Guard, Outbound
 from lictor.outbound.signature import secrets_of, signed
+from lictor.outbound.template import Template
 from lictor.runtime.clock import Clock
 
 #: First wait before a message is sent again, in seconds; it doubles from there.
@@ -30,7 +31,11 @@ class NotTakenError(LictorError):
 
 
 class Post:
-    """Where messages go."""
+    """Where messages go.
+
+    Raises:
+        DeclarationError: that is no address of a web server, or messages would go there in clear text.
+    """
 
     def __init__(
         self, url: str, secret: SecretRef, allow: tuple[str, ...], clock: Clock, *, timeout_s: float = 10.0
@@ -39,7 +44,15 @@ class Post:
         self._secret = secret
         self._clock = clock
         self._timeout_s = timeout_s
-        self._outbound = Outbound(Guard(allow), answer_bytes_max=4 << 10)
+        guard = Guard(allow)
+        try:
+            where = Template(url)
+        except ValueError as error:
+            raise DeclarationError(str(error)) from None
+        if where.scheme == "http" and not guard.opens(where.host, where.port):
+            hint = f'use https, or allow "{where.host}:{where.port}"'
+            raise DeclarationError(f"what is sent to {where.host} would go in clear text", hint=hint)
+        self._outbound = Outbound(guard, answer_bytes_max=4 << 10)
 
     async def send(self, id_: str, type_: str, at_us: int, data: Any) -> None:
         """Send a message once; `id_` is the same each time that it is sent.
