@@ -61,6 +61,7 @@ from lictor.monitoring.redaction import Secret
 from lictor.node import Node
 from lictor.records import Decision, Outcome, Priority, Quarantined, Report, Signal, Verdict
 from lictor.runtime.clock import Clock, ScaledClock, SystemClock
+from lictor.surfaces.serving import Served, serve
 
 __all__ = [
     "Adaptive",
@@ -116,6 +117,7 @@ __all__ = [
     "ScaledClock",
     "Secret",
     "SecretRef",
+    "Served",
     "Settings",
     "Signal",
     "Snapshot",
@@ -137,4 +139,5 @@ __all__ = [
     "quorum",
     "report",
     "secret_file",
+    "serve",
 ]

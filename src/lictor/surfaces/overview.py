@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lictor.app import App
 from lictor.errors import LictorError
 from lictor.node import Node
 from lictor.records import Amount, Priority
@@ -74,8 +75,12 @@ def effectors(node: Node, sight: Sight) -> list[dict[str, Any]]:
     return [{**row, "doubted": doubted[row["name"]]} for row in flow.effectors(node, Waiting(node))]
 
 
-async def rehearsed(node: Node, ask: asks.Rehearse, limits: Mapping[str, Amount]) -> dict[str, Any]:
-    """What the rules in force would have said of a period; one at a time, since it takes the node's own time.
+async def rehearsed(
+    node: Node, ask: asks.Rehearse, limits: Mapping[str, Amount], app: App | None = None
+) -> dict[str, Any]:
+    """What the rules in force would have said of a period, or those of another App.
+
+    One at a time, since it takes the node's own time.
 
     Raises:
         LictorError: `BUSY`, another one runs.
@@ -92,7 +97,7 @@ async def rehearsed(node: Node, ask: asks.Rehearse, limits: Mapping[str, Amount]
     _rehearsing.add(id(node))
     try:
         found = await rehearse(
-            node.app,
+            app or node.app,
             node.journal,
             limits=changed,
             since_us=ask.since_us,

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 
 from lictor.errors import LictorError
 
-from . import auditing, files, keys, looking, mcp, measuring, proving, quarantine, running, steering
+from . import auditing, files, keys, looking, mcp, measuring, proving, quarantine, running, steering, top
 from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
@@ -50,7 +50,7 @@ def build() -> App:
     for group, functions in (
         (RUN, (running.run, running.submit, mcp.mcp, running.demo)),
         (LOOK, (looking.list_, looking.show, looking.limits, looking.outcomes, looking.health, looking.metrics)),
-        (LOOK, (measuring.quality,)),
+        (LOOK, (measuring.quality, top.top)),
         (STEER, (steering.approve, steering.deny, steering.cancel, steering.resolve, steering.halt, steering.resume)),
         (FILES, (files.verify, files.backup, files.restore, files.export)),
         (PROVE, (proving.rehearse, measuring.explain, proving.report)),

@@ -23,6 +23,8 @@ class Options:
     drills: bool = True
     plain: bool = False
     memory: bool = False
+    #: Keep the dashboard up when all is done.
+    stay: bool = False
 
 
 def parsed(arguments: Sequence[str]) -> Options:
@@ -35,4 +37,8 @@ def parsed(arguments: Sequence[str]) -> Options:
     parser.add_argument("--no-drills", dest="drills", action="store_false", help="stage no faults and no exercises")
     parser.add_argument("--plain", action="store_true", help="plain lines instead of the live screen")
     parser.add_argument("--memory", action="store_true", help="keep the journal in memory")
-    return Options(**vars(parser.parse_args(list(arguments))), fit_s=given.fit_s, spare_s=given.spare_s)
+    parser.add_argument("--stay", action="store_true", help="keep the dashboard up when all is done, until Ctrl-C")
+    given_now = parser.parse_args(list(arguments))
+    if given_now.stay and given_now.memory:
+        parser.error("--stay opens the journal once more, which --memory does not keep")
+    return Options(**vars(given_now), fit_s=given.fit_s, spare_s=given.spare_s)

@@ -24,6 +24,7 @@ from lictor.desks.trading.demo.report.gather import gather
 from lictor.desks.trading.demo.report.write import write
 from lictor.desks.trading.demo.screen import Screen, screen_for
 from lictor.desks.trading.demo.venue import Venue
+from lictor.desks.trading.demo.watching import stay, watched
 from lictor.desks.trading.fitting import fit_events
 from lictor.desks.trading.market import MarketEvent, Print, Snapshot
 from lictor.desks.trading.model import Model
@@ -82,7 +83,7 @@ async def run(options: Options) -> int:
         )
         ended: dict[str, object] = {}
         try:
-            session = await _trade(options, recorder, screen, venue, fitted)
+            session, key = await _trade(options, recorder, screen, venue, fitted)
         finally:
             ended = await venue.stop()
     findings = await checked(options, session, recorder, venue.truth)
@@ -90,6 +91,8 @@ async def run(options: Options) -> int:
     (options.out / "metrics.txt").write_text(recorder.metrics, encoding="utf-8")
     path = write(options, facts, started_us=started_us, took_s=machine.monotonic() - began)
     screen.result(facts, path, machine.monotonic() - began)
+    if options.stay:
+        await stay(options, session, key, screen.keep)
     return 1 if facts["invariants"]["violated"] else 0
 
 
@@ -124,8 +127,10 @@ def _fit(options: Options) -> Fitted:
     return Fitted(model, until_us, warm)
 
 
-async def _trade(options: Options, recorder: Recorder, screen: Screen, venue: Venue, fitted: Fitted) -> Session:
-    """From the log-on to the last outcome; the session comes back stopped."""
+async def _trade(
+    options: Options, recorder: Recorder, screen: Screen, venue: Venue, fitted: Fitted
+) -> tuple[Session, str | None]:
+    """From the log-on to the last outcome; the session comes back stopped, with the key that opens its dashboard."""
     clock, policy = venue.clock, Policy()
     journal = "memory:" if options.memory else str(options.out / "journal.db")
     place = Place(venue.ready["port"], journal, options.out / "fix", options.out / "models.json")
@@ -138,7 +143,7 @@ async def _trade(options: Options, recorder: Recorder, screen: Screen, venue: Ve
     _warm(session, fitted.warm)
     end_us = int(venue.ready["ends_at_us"] - options.spare_s * 1e6)
     drills = Drills(session, venue, recorder, fitted.model.version)
-    async with session:
+    async with session, watched(session.node, screen.keep) as key:
         await _until(clock, fitted.from_us)
         if options.trade_s:
             end_us = min(end_us, clock.wall_us() + int(options.trade_s * 1e6))
@@ -156,7 +161,7 @@ async def _trade(options: Options, recorder: Recorder, screen: Screen, venue: Ve
         await asyncio.gather(*running, return_exceptions=True)
         await recorder.learned(session)
         screen.refresh(session)
-    return session
+    return session, key
 
 
 def _warm(session: Session, events: list[MarketEvent]) -> None:

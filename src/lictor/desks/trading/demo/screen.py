@@ -32,6 +32,9 @@ class Screen(Protocol):
     def say(self, text: str) -> None:
         """One sentence of what goes on."""
 
+    def keep(self, text: str) -> None:
+        """One sentence that stays on the screen."""
+
     def trading(self, from_us: int, until_us: int) -> None:
         """Trading begins."""
 
@@ -73,6 +76,8 @@ class Plain:
 
     def say(self, text: str) -> None:
         self._print(text)
+
+    keep = say
 
     def trading(self, from_us: int, until_us: int) -> None:
         self._print(f"trading from {clock_text(from_us)} to {clock_text(until_us)}")
@@ -118,6 +123,9 @@ class Calm:
         self._said = text
         if not self._from_us:
             self._live.update(Panel(Text(text), title="lictor demo trading", border_style="dim"), refresh=True)
+
+    def keep(self, text: str) -> None:
+        self._live.console.print(text, highlight=False, markup=False)
 
     def trading(self, from_us: int, until_us: int) -> None:
         self._from_us, self._until_us = from_us, until_us
