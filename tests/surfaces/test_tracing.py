@@ -11,10 +11,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from tests.rig import Payout, payouts, simulate
+from tests.surfaces.http.served import served
 
 from lictor import DeclarationError, Settings, all_of, deny, report
 from lictor.records import Signal
-from lictor.runtime.ids import id_text
+from lictor.runtime.ids import id_number, id_text
 from lictor.surfaces.tracing import WAITING_MAX, Traces, incoming, trace_id
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -192,6 +193,18 @@ def test_the_trace_of_whoever_submitted_is_kept_and_linked():
             assert incoming(odd) is None
 
     traced(main)
+
+
+def test_a_submit_over_http_keeps_the_trace_that_it_comes_with():
+    async def main():
+        async with served() as http:
+            for given, kept in ((PARENT, PARENT), ("x" * 300, None)):
+                body = {"kind": "Payout", "payload": {"account": "a-17", "amount": 5}}
+                made = await http.post("/v1/decisions", json=body, headers={"traceparent": given})
+                row, *_ = await http.node.journal.history(id_number(made.json()["id"]))
+                assert row.verb.decision.trace == kept
+
+    asyncio.run(main())
 
 
 def test_what_is_in_the_sample_follows_from_the_id_alone():

@@ -25,6 +25,7 @@ from lictor.runtime.ids import id_number
 from lictor.surfaces import shapes
 from lictor.surfaces.access.principal import Principal
 from lictor.surfaces.sight import Sight, record_of
+from lictor.surfaces.tracing import traceparent
 
 from .answers import Answer, Pairs, encode
 from .problem import HttpError, retry_after
@@ -88,8 +89,10 @@ async def signal_of(asked: Asked, sent: Submit, key: str | None) -> Signal:
     if key is None:
         key = sent.key
     elif sent.key is not None and sent.key != key:
-        raise HttpError(400, "MALFORMED", "the header Idempotency-Key and the body name different keys")
+        raise HttpError(422, "MALFORMED", "the header Idempotency-Key and the body name different keys")
     signal = plain_signal(asked.principal, sent, key)
+    if (came := asked.headers.raw.get(b"traceparent")) is not None:
+        signal = msgspec.structs.replace(signal, trace=traceparent(came.decode("latin-1")))
     if sent.parent is None and sent.supersedes is None:
         return signal
     return await related(asked, sent, signal)
