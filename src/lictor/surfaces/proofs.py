@@ -10,7 +10,7 @@ import msgspec
 from lictor.audit.merkle import consistency
 from lictor.audit.proof import Proof, prove
 from lictor.audit.tree import Kept, Tree
-from lictor.errors import DeniedError, LictorError, MalformedError, NotFoundError
+from lictor.errors import DeniedError, LictorError, NotFoundError
 from lictor.journal.port import Journal
 from lictor.node import Node
 
@@ -122,6 +122,6 @@ class Proving:
     async def _consistency(self, ask: asks.Consistency) -> Consistency:
         tree = tree_of(self.node.journal)
         if not 0 <= ask.old <= ask.new <= tree.size:
-            raise MalformedError(f"no tree of {ask.new} facts that begins with {ask.old}: there are {tree.size}")
+            raise NotFoundError(f"no tree of {ask.new} facts that begins with {ask.old}: there are {tree.size}")
         path = consistency(ask.old, ask.new, tree.spans)
         return {"old": ask.old, "new": ask.new, "path": [b64encode(one).decode() for one in path]}

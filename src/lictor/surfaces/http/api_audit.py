@@ -78,6 +78,6 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/checkpoints/consistency", Permission.READ, consistency, "That one history grew from another",
-        query=Growth, gives=shapes.Consistency,
+        query=Growth, gives=shapes.Consistency, also={404: None},
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Literal, TypedDict
 
 from lictor.surfaces.access.principal import Permission
 
@@ -15,6 +16,15 @@ from .route import Asked, Route
 MEDIA = "text/event-stream"
 #: A comment is sent after so long, so that whoever sits between does not take the connection for dead.
 QUIET_S = 15.0
+
+
+class Told(TypedDict, total=False):
+    """One event; `data` is JSON."""
+
+    id: str
+    event: Literal["hello", "decisions", "notes", "dropped"]
+    data: str
+    retry: int
 
 
 async def events(asked: Asked) -> Response:
@@ -75,6 +85,6 @@ async def _left(receive: Receive, viewer: Viewer) -> None:
 ROUTES = (
     Route(
         "GET", "/v1/events", Permission.READ, events, "Everything that changes, as server-sent events",
-        gives=str, media=MEDIA, headers={"Last-Event-ID": str},
+        gives=Told, media=MEDIA, headers={"Last-Event-ID": str},
     ),
 )  # fmt: skip

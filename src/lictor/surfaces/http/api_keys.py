@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
 
 from lictor.surfaces.access.principal import Permission
 
 from .answers import Response, answer
 from .route import Asked, Route
 
+Role = Literal["submit", "read", "approve", "operate", "admin"]
+#: Letters that can be seen.
+Seen = Annotated[str, Meta(pattern="^[ -~\u00a1-\u00ac\u00ae-\u0377]{1,200}$")]
+Scope = Annotated[list[Seen], Meta(min_length=1, max_length=100)]
+#: Seconds, up to a hundred years.
+Span = Annotated[float, Meta(gt=0, le=3_153_600_000)]
+
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A key to make."""
 
-    name: str
-    roles: list[str]
-    sources: list[str] | None = None
-    tenants: list[str] | None = None
-    expires_in_s: float | None = None
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@+-]{1,64}$")]
+    roles: Annotated[list[Role], Meta(min_length=1)]
+    sources: Scope | None = None
+    tenants: Scope | None = None
+    expires_in_s: Span | None = None
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a key is followed by another."""
 
-    grace_s: float = 86_400.0
-    expires_in_s: float | None = None
+    grace_s: Annotated[float, Meta(ge=0, le=3_153_600_000)] = 86_400.0
+    expires_in_s: Span | None = None
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):

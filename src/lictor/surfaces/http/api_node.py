@@ -106,7 +106,7 @@ async def readyz(asked: Asked) -> Response:
 
 async def openapi(asked: Asked) -> Response:
     """What can be asked."""
-    return Answer(200, asked.site.described())
+    return Answer(200, asked.site.described(asked.principal))
 
 
 ROUTES = (

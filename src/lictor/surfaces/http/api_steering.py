@@ -16,7 +16,7 @@ from .api_decisions import Because, Limit, Reason
 from .route import Asked, Route
 from .submitting import Micros, Name, Query
 
-Scope = Annotated[str, Meta(min_length=1, max_length=210)]
+Scope = Annotated[str, Meta(pattern="^(all|(kind|source|tenant|effector):.{1,200})$")]
 #: As people write it: 2500 or 12.50.
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,17}([.][0-9]{1,6})?$")]
 

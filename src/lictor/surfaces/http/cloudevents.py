@@ -58,7 +58,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     datacontenttype: str | None = None
     dataschema: str | None = None
     subject: str | None = None
-    data: msgspec.Raw = NOTHING
+    data: msgspec.Raw = msgspec.field(default_factory=lambda: NOTHING)
     data_base64: str | None = None
     lictorkey: submitting.Key | None = None
     lictorsource: submitting.Name | None = None
@@ -79,6 +79,8 @@ class Batch(TypedDict):
     answers: list[Answered]
 
 
+#: Each of a batch is answered by itself, so that one that is none spoils nothing.
+Events = Annotated[list[Any], Meta(max_length=BATCH_MAX)]
 _one = msgspec.json.Decoder(Event).decode
 _many = msgspec.json.Decoder(Annotated[list[msgspec.Raw], Meta(max_length=BATCH_MAX)]).decode
 
@@ -177,18 +179,18 @@ def key_of(event: Event) -> str:
 def _payload(event: Event) -> bytes:
     if event.data_base64 is not None:
         if event.data is not NOTHING:
-            raise MalformedError("an event has data or data_base64, not both")
+            raise HttpError(422, "MALFORMED", "an event has data or data_base64, not both")
         try:
             return _json_only(event, b64decode(event.data_base64, validate=True))
         except (Error, ValueError) as error:
-            raise MalformedError(f"data_base64 is not base64: {error}") from None
+            raise HttpError(422, "MALFORMED", f"data_base64 is not base64: {error}") from None
     return _json_only(event, bytes(event.data))
 
 
 def _json_only(event: Event, data: bytes) -> bytes:
     media = media_of(None if event.datacontenttype is None else event.datacontenttype.encode("latin-1", "replace"))
     if media is not None and media != "application/json" and not media.endswith("+json"):
-        raise HttpError(415, "MEDIA_TYPE", f"data of type {media:.100} is not read here", hint="send JSON as its data")
+        raise HttpError(422, "MEDIA_TYPE", f"data of type {media:.100} is not read here", hint="send JSON as its data")
     return data
 
 
@@ -196,7 +198,7 @@ ROUTES = (
     Route(
         "POST", "/v1/cloudevents", Permission.SUBMIT, cloudevents,
         "Submit CloudEvents 1.0: structured, batched, or binary (JSON as the body, attributes as headers ce-*)",
-        query=submitting.Waiting, gives=shapes.Submitted, status=202, takes={STRUCTURED: Event, BATCHED: list[Event]},
+        query=submitting.Waiting, gives=shapes.Submitted, status=202, takes={STRUCTURED: Event, BATCHED: Events},
         others=True, body_bytes_max=BATCH_BYTES_MAX,
         also={200: (shapes.Submitted, Batch), 400: None, 422: shapes.Submitted, 429: shapes.Submitted,
               503: shapes.Submitted},

@@ -51,7 +51,7 @@ class Connection(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._head > HEAD_BYTES_MAX:
-            self.refuse(HttpError(431, "TOO_LARGE", f"the head of a request has at most {HEAD_BYTES_MAX} bytes"))
+            self.refuse(_too_large())
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -61,6 +61,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._head = -1
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+            self.refuse(_too_large())
+            raise ValueError("the head is too large")  # the parser stops
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -96,3 +99,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
         elif now_s - self.heard_s > STALL_S and not self.flow.read_paused:
             self.refuse(HttpError(408, "TIMEOUT", f"nothing of the body came for {STALL_S:g} s"))
+
+
+def _too_large() -> HttpError:
+    return HttpError(431, "TOO_LARGE", f"the head of a request has at most {HEAD_BYTES_MAX} bytes")

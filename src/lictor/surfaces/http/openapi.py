@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
+from lictor.declarations.kinds import Kind
 from lictor.surfaces.access.principal import Permission
 
 from .answers import encode
@@ -44,12 +45,14 @@ _LINKS: dict[str, dict[int, dict[str, str]]] = {
 }
 
 
-def described(routes: Sequence[Route]) -> bytes:
-    """The document, as JSON."""
+def described(routes: Sequence[Route], kinds: Mapping[str, Kind]) -> bytes:
+    """The document, as JSON; `kinds` are those that may be submitted, as far as they are told."""
     shown = [route for route in routes if not route.hidden]
     types = [type_ for route in shown for type_ in _types(route)] + [Problem]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     schema_of = dict(zip(map(repr, types), schemas, strict=True))
+    if kinds:
+        _tell_kinds(components, kinds)
     paths: dict[str, dict[str, Any]] = {}
     for route in shown:
         operation = _operation(route, schema_of, components, shown)
@@ -65,6 +68,25 @@ def described(routes: Sequence[Route]) -> bytes:
             },
         }
     )
+
+
+def _tell_kinds(components: dict[str, Any], kinds: Mapping[str, Kind]) -> None:
+    """What may be submitted here: each kind, with its payload where its type can be told."""
+    known = {name: kind.type for name, kind in kinds.items() if _can_be_told(kind.type)}
+    schemas, more = msgspec.json.schema_components([*known.values()], ref_template="#/components/schemas/kind.{name}")
+    components |= {f"kind.{name}": schema for name, schema in more.items()}
+    submit = components["Submit"]["properties"]
+    submit["kind"] = {"enum": [*kinds]}
+    if len(known) == len(kinds):
+        submit["payload"] = {"anyOf": [*schemas]}
+
+
+def _can_be_told(type_: type) -> bool:
+    try:
+        msgspec.json.schema(type_)
+    except TypeError:
+        return False
+    return True
 
 
 def _types(route: Route) -> list[Any]:

@@ -7,11 +7,14 @@ who shows nothing and wants a page, 401 is a way to the log-in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+import msgspec.inspect
 
 from lictor.declarations.plain import told
 from lictor.errors import LictorError
@@ -45,7 +48,7 @@ class Site:
         self.routes = tuple(routes)
         self.requests = Requests(node)
         self.events = Hub(node)
-        self._described: bytes | None = None
+        self._described: dict[bool, bytes] = {}
         self._paths = Paths(self.routes)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {
             route.body: msgspec.json.Decoder(route.body) for route in self.routes if route.body is not None
@@ -70,11 +73,13 @@ class Site:
         """Log what should not have happened."""
         self.node.pipeline.monitoring.note("http_defect", path=scope["path"], error=told(error))
 
-    def described(self) -> bytes:
-        """The OpenAPI document."""
-        if self._described is None:
-            self._described = described(self.routes)
-        return self._described
+    def described(self, principal: Principal) -> bytes:
+        """The OpenAPI document; who shows no credential is not told of the App's kinds."""
+        known = bool(principal.permissions)
+        found = self._described.get(known)
+        if found is None:
+            found = self._described[known] = described(self.routes, self.node.app.kinds if known else {})
+        return found
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         pairs = scope["headers"]
@@ -172,17 +177,37 @@ def _acceptable(given: bytes, route: Route) -> None:
 
 def _query(text: bytes, type_: type) -> Any:
     """The query as the route declares it; what it does not know is refused."""
+    if not text:
+        return msgspec.convert({}, type_, strict=False)
     given: dict[str, str] = {}
+    texts = _texts(type_)
     try:
-        for name, value in parse_qsl(
-            text.decode("ascii"), keep_blank_values=True, strict_parsing=False, errors="strict"
-        ):
+        for name, value in parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict"):
             if name in given:
                 raise HttpError(400, "MALFORMED", f"the parameter {name!r:.80} came twice")
+            if name not in texts and _PLAIN.fullmatch(value) is None:
+                raise HttpError(400, "MALFORMED", f"the parameter {name!r:.80} is no number, true or false")
             given[name] = value
         return msgspec.convert(given, type_, strict=False)
     except (msgspec.ValidationError, UnicodeError, ValueError) as error:
         raise HttpError(400, "MALFORMED", f"the query is not what this takes: {error}") from None
+
+
+#: What is no text, as JSON writes it.
+_PLAIN = re.compile(r"-?[0-9]{1,40}([.][0-9]{1,40})?([eE][+-]?[0-9]{1,3})?|true|false")
+
+
+@cache
+def _texts(type_: type) -> frozenset[str]:
+    """The parameters that are text."""
+    info = msgspec.inspect.type_info(type_)
+    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
+    found = set()
+    for each in fields:
+        some = each.type.types if isinstance(each.type, msgspec.inspect.UnionType) else (each.type,)
+        if any(isinstance(one, msgspec.inspect.StrType | msgspec.inspect.LiteralType) for one in some):
+            found.add(each.encode_name)
+    return frozenset(found)
 
 
 def _unauthenticated() -> HttpError:
