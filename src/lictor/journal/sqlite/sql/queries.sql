@@ -106,7 +106,7 @@ SELECT id, kind, tenant, source, key, order_key, priority, state, code, received
 FROM decisions WHERE id = ?;
 -- name: closed_since
 SELECT id, kind, tenant, source, key, order_key, priority, state, code, received_us, deadline_us, closed_us, parent
-FROM decisions
+FROM decisions INDEXED BY decisions_by_close
 WHERE close_seq > ?1 AND id < ?2 AND (?3 IS NULL OR state IN (SELECT value FROM json_each(?3)))
   AND (?4 IS NULL OR kind IN (SELECT value FROM json_each(?4))) AND (?5 IS NULL OR tenant IN (SELECT value FROM json_each(?5)))
   AND (?6 IS NULL OR source IN (SELECT value FROM json_each(?6))) AND (?7 IS NULL OR code IN (SELECT value FROM json_each(?7))) AND (?8 IS NULL OR key = ?8)
