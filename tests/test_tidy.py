@@ -63,6 +63,7 @@ SEAM_EXCEPTIONS = {
         "desks/trading/demo/",
         "asyncio.create_subprocess_exec",
     ): "the demo starts the venue, and `lictor verify`, as processes of their own",
+    ("desks/agents/demo/", "asyncio.create_subprocess_exec"): "likewise: the bank, the node, and what a person types",
     ("desks/trading/venue/", "time"): "the venue is a process of its own, outside the engine",
     ("desks/trading/venue/", "asyncio.sleep"): "likewise",
     ("testing/fence.py", "threading"): "it is what stops threads",

@@ -57,7 +57,10 @@ def test_an_agent_reaches_the_node_that_has_the_journal(office):
             running.wait()
             away = await client.call_tool("send_mail", {"to": "bob"})
             assert away.is_error
-            assert away.structured_content["code"] == "NODE_STOPPED"
+            assert (away.structured_content["status"], away.structured_content["code"]) == (
+                "unfinished",
+                "NODE_STOPPED",
+            )
             assert "nothing is done twice" in agent.texts(away)
 
     try:

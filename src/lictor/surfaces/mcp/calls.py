@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lictor.errors import LictorError, MalformedError, NotFoundError
+from lictor.errors import LictorError, MalformedError, NodeStoppedError, NotFoundError
 
 #: What a client may say in `_meta` of a call.
 RUN, STEP, KEY, WAIT_S = "lictor/run", "lictor/step", "lictor/key", "lictor/wait_s"
@@ -229,8 +229,11 @@ def _answered(told: dict[str, Any]) -> Answered:
 
 
 def _failed(error: LictorError) -> Answered:
-    data = {"status": "refused", "code": error.code, "why": error.message}
+    """What could not be asked: whether it was done is not known where the node went away."""
+    status = "unfinished" if isinstance(error, NodeStoppedError) or error.code == "NODE_STOPPED" else "refused"
+    data = {"status": status, "code": error.code, "why": error.message}
+    said = f"{status} ({error.code}): {error.message}."
     if error.hint:
         data["next"] = error.hint
-    said = f"refused ({error.code}): {error.message}." + (f" {error.hint}" if error.hint else "")
+        said += f" {error.hint[0].upper()}{error.hint[1:]}."
     return Answered(data, (said,), is_error=True)
