@@ -31,6 +31,11 @@ async def watching(http, **headers):
         yield told()
 
 
+async def first(told, name):
+    """What the next event of a name says."""
+    return await anext(data async for called, data, _ in told if called == name)
+
+
 async def until(told, id_, state):
     """The states of a decision, up to one."""
     states = []
@@ -138,10 +143,7 @@ def test_a_revoked_key_watches_no_more(monkeypatch) -> None:
         async with client(http.server, token) as eye, watching(eye) as told:
             await anext(told)
             await http.delete("/v1/keys/eye")
-            async for name, data, _ in told:
-                if name == "dropped":
-                    break
-        return data
+            return await first(told, "dropped")
 
     assert run(scenario) == {"code": "UNAUTHENTICATED"}
 
@@ -179,10 +181,7 @@ def test_a_moment_names_some_and_counts_the_rest() -> None:
             await anext(told)
             lines = b"".join(json.dumps(payout(1, key=f"k{n}")).encode() + b"\n" for n in range(400))
             await http.post(DECISIONS, content=lines, headers={"content-type": "application/x-ndjson"})
-            async for name, data, _ in told:
-                if name == "decisions":
-                    break
-        return data
+            return await first(told, "decisions")
 
     data = run(scenario)
     assert len(data["changed"]) == events.NAMED_MAX
