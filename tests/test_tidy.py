@@ -277,17 +277,21 @@ def test_exceptions_are_few_and_needed(modules):
         assert any(under(read, name) for module in users for read, _ in module.mentions), f"{path} does not use {name}"
 
 
+#: Imported by users, not by the engine.
+FOR_USERS = ("lictor.testing.", "lictor.desks.agents.")
+
+
 def dead_files(modules: list[Module], entry_points: set[str]) -> set[str]:
     """Modules of src/ that nothing reaches: no import in src/, no entry point, no `-m` naming them as a string.
 
-    What is in testing/ is for users, so an import by a test counts as one.
+    What is in testing/, and the adapters of desks/agents/, are for users, so an import by a test counts as one.
     """
     alive = set(entry_points)
     for module in modules:
         named = {name for _, _, name, _ in module.imported} | {node.value for node in module.strings}
         named |= {name.rpartition(".")[0] for name in named if "." in name}
         named.discard(module.name)
-        alive |= named if module.in_engine else {name for name in named if name.startswith("lictor.testing.")}
+        alive |= named if module.in_engine else {name for name in named if name.startswith(FOR_USERS)}
     endings = ("/__init__.py", "/__main__.py")
     return {m.path for m in modules if m.in_engine and not m.path.endswith(endings) and m.name not in alive}
 
