@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .models import given
+from .secret import hidden
 
 #: Text that stands for a value that has no plain form.
 TEXT_MAX = 500
@@ -59,7 +60,7 @@ def told(error: BaseException) -> str:
     """What was raised, as text that storage keeps; its name alone where the exception cannot say more."""
     name = type(error).__name__
     try:
-        return text(f"{name}: {error}", TEXT_MAX)
+        return text(hidden(f"{name}: {error}"), TEXT_MAX)
     except Exception:  # noqa: BLE001 - `__str__` of a user's exception is user code
         return text(name)
 

@@ -1,6 +1,7 @@
 """Where a secret is, never what it is: a reference that is followed each time it is used.
 
-So a secret is in no journal, manifest, log or trace, and one that is rotated holds from the next call on.
+So a secret is in no journal, manifest, log or trace, and one that is rotated holds from the next call on. What was
+revealed is remembered in memory, so that an exception that repeats it is told without it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from lictor.errors import DeclarationError, SecretMissingError
 
 #: A longer file holds no secret.
 BYTES_MAX = 64 << 10
+#: What stands where a secret was.
+HIDDEN = "[redacted]"
+#: A shorter one is a word that stands in many texts.
+_LETTERS_MIN = 6
+_REVEALED_MAX = 256
+_revealed: dict[str, None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class SecretRef:
         if not (found := found.strip()):
             hint = "set the variable" if self.kind == "env" else "write it there, readable for this process"
             raise SecretMissingError(f"no secret in {self}", hint=hint)
+        remember(found)
         return found
 
     def _read(self) -> str:
@@ -58,3 +66,19 @@ def env(name: str) -> SecretRef:
 def secret_file(path: str | Path) -> SecretRef:
     """The secret in a file, such as one that an orchestrator mounts."""
     return SecretRef("file", str(path))
+
+
+def remember(secret: str) -> None:
+    """Somebody holds it now and may repeat it where it does not belong; the last ones are remembered."""
+    if len(secret) >= _LETTERS_MIN and secret not in _revealed:
+        _revealed[secret] = None
+        if len(_revealed) > _REVEALED_MAX:
+            del _revealed[next(iter(_revealed))]
+
+
+def hidden(text: str) -> str:
+    """A text without what was revealed."""
+    for secret in list(_revealed):
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
+    return text

@@ -14,6 +14,7 @@ from typing import Any
 
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending
 from lictor.declarations.plain import storable, text, told, wait_s
+from lictor.declarations.secret import hidden
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState
 from lictor.records import Report
@@ -179,7 +180,7 @@ class Attempts:
                 "retry" if failed.retry else "fail",
                 text(failed.code),
                 wait=failed.retry_after_s,
-                detail=text(failed.message),
+                detail=text(hidden(failed.message)),
                 busy=failed.retry_after_s is not None and not failed.only_this,
             )
         except asyncio.CancelledError as error:  # of this call, or of something that the user's function waited for

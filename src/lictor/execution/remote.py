@@ -12,6 +12,7 @@ import msgspec
 
 from lictor.declarations.effectors import Call, EffectFailed, Effector, Pending, rich_parameters
 from lictor.declarations.plain import plain, storable, text, told, wait_s
+from lictor.declarations.secret import hidden
 from lictor.records import Amount
 from lictor.runtime.worker import resolve
 
@@ -97,7 +98,7 @@ def _perform(perform: Callable[..., Any], rich: dict[int | str, Any], a: Asked) 
         result = perform(call, *args, **kwargs)
     except EffectFailed as failed:
         wait = None if failed.retry_after_s is None else wait_s(failed.retry_after_s)
-        return Said("failed", text(failed.message), tuple(call.settled), text(failed.code), failed.retry, wait)
+        return Said("failed", text(hidden(failed.message)), tuple(call.settled), text(failed.code), failed.retry, wait)
     except Exception as error:  # noqa: BLE001 - user code; its effect may or may not have begun
         return Said("raised", told(error), tuple(call.settled))
     if isinstance(result, Pending):

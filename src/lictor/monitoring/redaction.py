@@ -8,13 +8,15 @@ of an address are replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
 
-#: What stands where a secret was.
-HIDDEN = "[redacted]"
+from lictor.declarations.secret import HIDDEN, remember
+
+__all__ = ["HIDDEN", "NAMES", "Redactor", "Secret"]
 
 #: Parts of field names, compared without case, `-` and `_`.
 NAMES = (
@@ -40,6 +42,8 @@ NAMES = (
 #: Of those, names so short that only the whole field name counts.
 _WHOLE = frozenset({"pin", "ssn", "cvv", "iban"})
 _DEPTH_MAX = 20
+#: What is shorter stands in many texts by chance.
+_VALUE_MIN = 4
 
 
 class Secret:
@@ -52,6 +56,7 @@ class Secret:
 
     def reveal(self) -> str:
         """The value itself."""
+        remember(self._value)
         return self._value
 
     def __repr__(self) -> str:
@@ -76,6 +81,8 @@ class Redactor:
     def __init__(self, names: tuple[str, ...] = ()) -> None:
         bare = tuple(_bare(name) for name in (*NAMES, *names))
         self._whole = frozenset({*bare})
+        #: Values that are hidden wherever they stand.
+        self._values: tuple[str, ...] = ()
         self._parts = tuple(name for name in bare if name not in _WHOLE)
         words = "|".join("[-_ ]?".join(map(re.escape, name)) for name in sorted(self._parts, key=len, reverse=True))
         whole = "|".join(sorted(_WHOLE))
@@ -84,7 +91,7 @@ class Redactor:
         self._text = re.compile(
             rf"(?P<name>(?:(?:{words})[\w-]{{0,40}}|\b(?:{whole}))[\"']?\s{{0,4}}[:=]"
             r"\s{0,4}(?:(?:bearer|basic)\s{1,4})?[\"']?)"
-            r"[^\s\"',;&}\]]+"
+            rf"(?!{re.escape(HIDDEN)})[^\s\"',;&}}\]]+"
             r"|(?P<scheme>\b(?:bearer|basic)\s{1,4})[\w.~+/=-]{6,}"
             r"|(?P<key>\blk_[0-9a-z]{1,40}_)[0-9a-z]{20,100}"
             r"|(?P<address>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)[^\s/@]{1,300}(?=@)",
@@ -98,12 +105,40 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Free text without what looks like a secret in it."""
-        return self._text.sub(_hide, text)
+        text = self._text.sub(_hide, text)
+        for value in self._values:
+            text = text.replace(value, HIDDEN)
+        return text
+
+    def knowing(self, payload: bytes) -> Redactor:
+        """One that also hides, wherever it stands again, what this JSON has under secret names.
+
+        An argument of an action has no name that tells.
+        """
+        try:
+            values = {*self._under_names(msgspec.json.decode(payload))} if payload else set()
+        except msgspec.DecodeError:
+            return self
+        if not values:
+            return self
+        made = copy(self)
+        made._values = tuple(sorted(values, key=len, reverse=True))  # noqa: SLF001 - of its own kind
+        return made
+
+    def _under_names(self, data: Any, *, secret: bool = False) -> Iterator[str]:
+        if isinstance(data, dict):
+            for name, inner in data.items():
+                yield from self._under_names(inner, secret=secret or self.name(name))
+        elif isinstance(data, list):
+            for inner in data:
+                yield from self._under_names(inner, secret=secret)
+        elif secret and not isinstance(data, bool) and data is not None and len(str(data)) >= _VALUE_MIN:
+            yield str(data)
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """Plain data (maps, lists, texts, numbers) of the value, secrets replaced at any depth."""
         if value is None or isinstance(value, bool | int | float):
-            return value
+            return HIDDEN if self._values and str(value) in self._values else value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Secret) or depth > _DEPTH_MAX:

@@ -62,6 +62,7 @@ class Story:
             yield Line(row.at_us, "superseded", text, {"by": id_text(decision.id)})
             return
         if self.last is None:
+            self._redact = self._redact.knowing(decision.payload)
             yield self._received(decision)
         self.last = decision
         yield from (self._ruling(ruling, row.at_us) for ruling in verdict.rulings)

@@ -23,6 +23,9 @@ from . import shapes
 #: How many of the newest decisions a misspelt id or key is compared with.
 GUESSES_FROM = 500
 
+#: For free text of users; what is data is told to its source as it is.
+_REDACT = Redactor()
+
 
 def decision_data(row: DecisionRow) -> shapes.Decision:
     """One decision as lists show it."""
@@ -71,7 +74,7 @@ def outcome_data(outcome: Outcome) -> shapes.Outcome:
         "started_us": outcome.started_us,
         "attempts": outcome.attempts,
         "value": plain(outcome.value),
-        "detail": outcome.detail,
+        "detail": outcome.detail and _REDACT.text(outcome.detail),
         "settled": [{"budget": r.budget, "scope": r.scope, "amount": plain(r.amount)} for r in outcome.settled],
     }
 

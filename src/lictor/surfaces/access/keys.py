@@ -15,7 +15,7 @@ from lictor.errors import DeniedError, MalformedError, NotFoundError
 from lictor.records import Grant
 
 from .principal import ROLES, Permission, granted
-from .secret import ID_BYTES, SECRET_BYTES, hash_of, letters, token_text
+from .secret import ID_BYTES, SECRET_BYTES, hash_of, letters, token_of, token_text
 
 #: A name stands in the journal as who did it, so it is one word that looks the same everywhere.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -54,7 +54,7 @@ def make(  # noqa: PLR0913 - each is a part of the key
         DeniedError: nobody is named, there are too many keys, or the roles and sources do not go together.
     """
     if not _NAME.fullmatch(name):
-        raise MalformedError(f"{name!r:.80} is no name of a key", hint="letters, digits and . _ @ + -, at most 64")
+        raise MalformedError(f"{_shown(name)} is no name of a key", hint="letters, digits and . _ @ + -, at most 64")
     held = tuple(dict.fromkeys(role.strip() for role in roles))
     known = [role.value for role in ROLES]
     if not held or (bad := [role for role in held if role not in known]):
@@ -101,7 +101,7 @@ def revoke(grants: Grants, what: str, *, now_us: int) -> list[Grant]:
     """
     found = [grant for grant in grants.values() if what in (grant.id, grant.name) and grant.revoked_us is None]
     if not found:
-        raise NotFoundError(f"there is no key {what!r:.80} to revoke", hint="lictor keys list")
+        raise NotFoundError(f"there is no key {_shown(what)} to revoke", hint="lictor keys list")
     return [msgspec.structs.replace(grant, revoked_us=now_us) for grant in found]
 
 
@@ -113,7 +113,7 @@ def find(grants: Grants, what: str, now_us: int) -> Grant:
     """
     found = [grant for grant in grants.values() if what in (grant.id, grant.name) and in_force(grant, now_us)]
     if not found:
-        raise NotFoundError(f"no key {what!r:.80} is in force", hint="lictor keys list")
+        raise NotFoundError(f"no key {_shown(what)} is in force", hint="lictor keys list")
     return max(found, key=lambda grant: grant.made_us)
 
 
@@ -168,6 +168,12 @@ def _scope(what: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     if len(given) > SCOPED_MAX or not all(0 < len(name) <= 200 and name.isprintable() for name in given):  # noqa: PLR2004
         raise MalformedError(f"the {what}s of a key are at most {SCOPED_MAX} names of at most 200 letters")
     return given
+
+
+def _shown(what: str) -> str:
+    """As an error repeats it: somebody may have given the whole token."""
+    token = token_of(what)
+    return f"{what!r:.80}" if token is None else f"'lk_{token.id}_...' (a whole token; give its id or its name)"
 
 
 def _person(by: str) -> str:

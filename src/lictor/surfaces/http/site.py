@@ -24,7 +24,8 @@ from lictor.surfaces.access.door import Door
 from lictor.surfaces.access.principal import Permission, Principal
 from lictor.surfaces.requests import Requests
 
-from .answers import Receive, Response, Scope, Send
+from .answers import JSON as JSON_MEDIA
+from .answers import Answer, Receive, Response, Scope, Send
 from .crossing import crossed
 from .events import Hub
 from .headers import Headers, doubled
@@ -59,7 +60,6 @@ class Site:
         if scope["type"] != "http":
             raise RuntimeError(f"{scope['type']} is not served")
         response: Response
-        send = self.door.guard.around(send)
         try:
             response = await self._answer(scope, receive)
         except LictorError as error:
@@ -67,7 +67,11 @@ class Site:
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told, and the node goes on
             self.defect(scope, error)
             response = problem(defect())
-        await response(scope, receive, send)
+        if type(response) is Answer and response.media is JSON_MEDIA:  # by far the most frequent, and sets none itself
+            response.headers += self.door.guard.pairs
+            await response(scope, receive, send)
+        else:
+            await response(scope, receive, self.door.guard.around(send))
 
     def defect(self, scope: Scope, error: Exception) -> None:
         """Log what should not have happened."""
@@ -177,8 +181,6 @@ def _acceptable(given: bytes, route: Route) -> None:
 
 def _query(text: bytes, type_: type) -> Any:
     """The query as the route declares it; what it does not know is refused."""
-    if not text:
-        return msgspec.convert({}, type_, strict=False)
     given: dict[str, str] = {}
     texts = _texts(type_)
     try:
