@@ -91,7 +91,8 @@ def test_checkpoints_come_while_it_runs_and_the_lag_is_shown(tmp_path):
         tree, audited = node.journal.tree, node.housekeeping.audited
         await node.housekeeping.sign(tree)
         covered = tree.newest().signed.checkpoint.size
-        assert audited.unsigned < 100 < 500 < covered
+        assert audited.unsigned < 100
+        assert covered > 500
         await decide(node, 3)
         await node.housekeeping.sign(tree)
         assert audited.unsigned == tree.size - tree.newest().signed.checkpoint.size
