@@ -21,6 +21,7 @@ from .page import page, whole
 #: How many of the newest facts are looked through for what people did, and how much of that is shown.
 FACTS = 20_000
 SHOWN = 100
+CHECKPOINTS = 10
 
 
 async def audit_page(asked: Asked) -> Response:
@@ -35,20 +36,20 @@ async def audit_page(asked: Asked) -> Response:
         steering=await steering(node),
         facts=FACTS,
         keys=[grant_data(grant, now_us) for grant in grants] if asked.principal.may(Permission.ADMIN) else [],
-        sealed=await _sealed(asked),
+        sealed=await _asked(asked, "audit"),
+        checkpoints=await _asked(asked, "checkpoints", limit=CHECKPOINTS) or [],
         declared=node.journal.state.declared,
         epoch=node.journal.state.epoch,
         durability=node.journal.durability,
     )
 
 
-async def _sealed(asked: Asked) -> dict[str, Any] | None:
-    """The newest checkpoint and how far behind it is; None where this node keeps no tree."""
+async def _asked(asked: Asked, do: str, **what: Any) -> Any:
+    """How far history is proved, and by what; None where this node keeps no tree."""
     try:
-        told: dict[str, Any] = await asked.requests.answer("audit", {})
+        return await asked.requests.answer(do, what)
     except LictorError:
         return None
-    return told
 
 
 async def steering(node: Node) -> list[dict[str, Any]]:
@@ -70,8 +71,10 @@ def _halt(row: HistoryRow) -> dict[str, Any]:
     return {"what": what, "by": halt.halt.by, "on": halt.halt.scope, "reason": halt.halt.reason, "id": None}
 
 
-def _limit(row: HistoryRow) -> dict[str, Any]:
+def _limit(row: HistoryRow) -> dict[str, Any] | None:
     verb: Any = row.verb
+    if verb.by.startswith("app:"):  # as it is declared
+        return None
     what = f"limit {verb.limit}" + (", latch lifted" if verb.reset_latch else "")
     return {"what": what, "by": verb.by, "on": f"{verb.budget}/{verb.scope}", "reason": "", "id": None}
 

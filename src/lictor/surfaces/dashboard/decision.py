@@ -19,8 +19,8 @@ from .approvals import card
 from .decisions import visible
 from .page import form, page, see
 
-#: Newer decisions among which children are looked for.
-CHILDREN_AMONG = 500
+#: Children that are listed.
+CHILDREN_MAX = 200
 ENDED = frozenset({"refused", "failed", "expired", "cancelled", "compensated"})
 #: Events that are told as one list under the verdict that they led to.
 RULING = "ruling"
@@ -88,9 +88,9 @@ async def _content(asked: Asked, decision: int) -> Decision | None:
 
 
 async def _children(asked: Asked, decision: int) -> list[Decided]:
-    """Decisions that its calls have submitted, of the newest ones and of what is open."""
-    rows = await asked.requests.sight.rows(asked.node.journal, Filter(limit=CHILDREN_AMONG))
-    return [decision_data(row) for row in rows if row.parent == decision]
+    """Decisions that its calls have submitted."""
+    rows = await asked.requests.sight.rows(asked.node.journal, Filter(parent=decision, limit=CHILDREN_MAX))
+    return [decision_data(row) for row in rows]
 
 
 def _doubts(opened: Any) -> list[int]:

@@ -20,6 +20,7 @@ from lictor.surfaces.http.problem import HttpError
 from lictor.surfaces.http.route import Asked
 from lictor.surfaces.views import decision_data
 
+from . import words
 from .again import again
 from .page import form, page, see
 
@@ -58,6 +59,8 @@ class Wanted(msgspec.Struct, frozen=True):
     code: str = ""
     key: str = ""
     open: str = ""
+    since: str = ""
+    until: str = ""
     before: str = ""
 
     def query(self, **other: str) -> str:
@@ -75,6 +78,8 @@ class Wanted(msgspec.Struct, frozen=True):
             code=self.code or None,
             key=self.key or None,
             open_only=self.open == "yes",
+            since_us=words.time_us(self.since),
+            until_us=words.time_us(self.until),
             before=before,
             limit=limit,
         )

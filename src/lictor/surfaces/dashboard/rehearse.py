@@ -7,7 +7,6 @@ needs `admin`.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +21,7 @@ from lictor.surfaces.http.route import Asked
 from lictor.surfaces.loading import load
 from lictor.surfaces.requests import amount_of
 
+from . import words
 from .page import form, page, whole
 
 #: Changed verdicts that the page lists.
@@ -80,7 +80,7 @@ async def _try(asked: Asked, trial: Trial) -> dict[str, Any]:
     Raises:
         LictorError: another one runs, or something that is named is not there; loading code takes `admin`.
     """
-    since_us = _time(trial.since)
+    since_us = words.time_us(trial.since)
     if since_us is None:
         back_s = int(trial.period) if trial.period.isdigit() else 3_600
         since_us = asked.node.clock.wall_us() - back_s * 1_000_000 if back_s else 0
@@ -93,7 +93,7 @@ async def _try(asked: Asked, trial: Trial) -> dict[str, Any]:
                 hint="leave it empty to try other limits on the rules that run",
             )  # fmt: skip
         app = load(trial.app)
-    ask = asks.Rehearse(since_us=max(0, since_us), until_us=_time(trial.until), kinds=tuple(kinds))
+    ask = asks.Rehearse(since_us=max(0, since_us), until_us=words.time_us(trial.until), kinds=tuple(kinds))
     return await overview.rehearsed(asked.node, ask, limits, app)
 
 
@@ -112,17 +112,3 @@ def limits_of(text: str) -> dict[str, Amount]:
             raise MalformedError(f"{part!r:.60} is no limit to try", hint="write cash=500, or cash/default=500")
         found[where] = amount_of(limit)
     return found
-
-
-def _time(text: str) -> int | None:
-    """A time of a form, UTC; None where it is empty.
-
-    Raises:
-        MalformedError: it is none.
-    """
-    if not text:
-        return None
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1e6)
-    except ValueError:
-        raise MalformedError(f"{text!r:.40} is no time", hint="write 2026-11-24T12:00, in UTC") from None

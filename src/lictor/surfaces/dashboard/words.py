@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from lictor.errors import MalformedError
+
 #: What stands where there is nothing to say.
 NONE = "\N{EN DASH}"
 
@@ -90,6 +92,20 @@ def lately(at_us: int | None, now_us: int) -> str:
         return NONE
     found, today = (datetime.fromtimestamp(us // 1_000_000, UTC) for us in (at_us, now_us))
     return f"{found:%H:%M:%S}" if found.date() == today.date() else f"{found:%Y-%m-%d %H:%M}"
+
+
+def time_us(text: str) -> int | None:
+    """A time of a form, UTC; None where it is empty.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    if not text:
+        return None
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1e6)
+    except ValueError:
+        raise MalformedError(f"{text!r:.40} is no time", hint="write 2026-11-24T12:00, in UTC") from None
 
 
 def iso(at_us: int) -> str:

@@ -121,6 +121,8 @@
   $("[data-theme-switch]")?.addEventListener("click", turn);
   $("[data-help]")?.addEventListener("click", () => $("#help")?.showModal());
   if (location.hash === "#q") $("[data-search]")?.focus();
+  const here = $(".side a[aria-current]");
+  if (here && here.parentElement.scrollWidth > here.parentElement.clientWidth) here.parentElement.scrollLeft = here.offsetLeft - 40;
   draw(false);
   listen();
 })();
