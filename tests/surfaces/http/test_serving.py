@@ -56,11 +56,13 @@ def test_it_is_served_by_tls(tmp_path) -> None:
     cert.write_bytes(self_signed("localhost"))
 
     async def main():
-        async with Node(payouts(), settings=Settings(tune_collector=False)) as node:
-            async with HttpServer(node, "127.0.0.1", 0, cert=cert, key=cert) as server:
-                trusted = ssl.create_default_context(cafile=str(cert))
-                async with httpx2.AsyncClient(verify=trusted) as http:
-                    return await http.get(f"https://localhost:{server.port}/healthz"), server.url
+        trusted = ssl.create_default_context(cafile=str(cert))
+        async with (
+            Node(payouts(), settings=Settings(tune_collector=False)) as node,
+            HttpServer(node, "127.0.0.1", 0, cert=cert, key=cert) as server,
+            httpx2.AsyncClient(verify=trusted) as http,
+        ):
+            return await http.get(f"https://localhost:{server.port}/healthz"), server.url
 
     answer, url = asyncio.run(main())
     assert answer.status_code == 200

@@ -35,7 +35,8 @@ class Guard:
     def __init__(self, hosts: Iterable[str] = (), *, secure: bool = False) -> None:
         self.secure = secure
         self.hosts = frozenset(host.lower().rstrip(".") for host in (*LOOPBACK, *hosts))
-        self._pairs = (*GUARDED, HSTS) if secure else GUARDED
+        #: As headers.
+        self.pairs = (*GUARDED, HSTS) if secure else GUARDED
         #: Hosts that were asked for and are good, as they came: the same few, again and again.
         self._good: set[bytes] = set()
 
@@ -68,7 +69,7 @@ class Guard:
 
     def around(self, send: Send) -> Send:
         """Sends the same answer, with the headers that it did not set itself."""
-        pairs = self._pairs
+        pairs = self.pairs
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -16,24 +16,22 @@ Response = Callable[[Scope, Receive, Send], Awaitable[None]]
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
-#: On every answer of the API: it is nobody's to cache, to guess the type of, or to frame.
-GUARDED: Pairs = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 
 
 class Answer:
-    """A whole body, known at once."""
+    """A whole body, known at once. What holds for every answer is added by the site."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "media", "status")
 
     def __init__(self, status: int, body: bytes = b"", media: bytes = JSON, headers: Pairs = ()) -> None:
         self.status = status
         self.body = body
-        self.headers = [
+        self.media = media
+        self.headers: list[tuple[bytes, bytes]] = [
             (b"content-type", media),
             (b"content-length", b"%d" % len(body)),
-            *GUARDED,
             *headers,
         ]
 

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 
 from lictor.surfaces.access.principal import Permission
 
-from .answers import GUARDED, Receive, Response, Scope, Send, encode
+from .answers import Receive, Response, Scope, Send, encode
 from .events import VIEWERS_MAX, Hub, Viewer
 from .problem import HttpError
 from .route import Asked, Route
@@ -44,7 +44,7 @@ class Watching:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell what changes, until the viewer leaves, is too slow, or the node goes."""
-        headers = [(b"content-type", MEDIA.encode()), (b"x-accel-buffering", b"no"), *GUARDED]
+        headers = [(b"content-type", MEDIA.encode()), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})

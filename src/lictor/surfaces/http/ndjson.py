@@ -16,7 +16,7 @@ from lictor.entry import Handle
 from lictor.errors import LictorError
 
 from . import submitting
-from .answers import GUARDED, Receive, Response, Scope, Send, encode
+from .answers import Receive, Response, Scope, Send, encode
 from .problem import HttpError, told_as
 from .reading import lines_of
 from .route import BODY_BYTES_MAX, Asked
@@ -49,7 +49,7 @@ class Stream:
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Read and answer, side by side."""
-        headers = [(b"content-type", NDJSON.encode()), *GUARDED]
+        headers = [(b"content-type", NDJSON.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         reading = asyncio.create_task(self._read(receive))
         try:
