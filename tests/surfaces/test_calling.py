@@ -125,8 +125,6 @@ def test_what_a_decision_became_is_told_by_its_id():
         assert (await desk.rig.on(ask("outcome", what=other["id"])))["status"] == "cancelled"
         late = await desk.call("z")
         assert (await desk.rig.on(ask("outcome", what=late["id"], wait_s=1)))["status"] == "held"
-            found.decision.id for found in desk.node.journal.state.open.values()
-        }
         assert max(map(len, desk.node.pipeline.handles._of.values())) == 1, "who waited in vain follows no more"
 
     at_a_desk(main, approve_if=lambda: True)
