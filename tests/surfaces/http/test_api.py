@@ -258,6 +258,17 @@ def test_a_payload_that_is_nested_too_deep_is_kept_out() -> None:
     assert run(scenario).json()["verdict"]["rulings"][0]["seen"]["reason"] == "depth"
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    async def scenario(http):
+        times = b'"deadline_us": 4e15, "expires_in_s": 9'
+        body = b'{"kind": "Payout", "payload": {"account": "a-17", "amount": 5}, ' + times + b"}"
+        whole = await http.post(DECISIONS, content=body, headers={"content-type": "application/json"})
+        part = await http.post(DECISIONS, json=payout(deadline_us=0.5))
+        return whole.status_code, part.status_code
+
+    assert run(scenario) == (202, 400)
+
+
 def test_a_full_node_says_when_to_come_again() -> None:
     async def scenario(http):
         http.node.pipeline.inputs.closed = True

@@ -17,6 +17,7 @@ from lictor.errors import LictorError
 
 from . import submitting
 from .answers import Receive, Response, Scope, Send, encode
+from .decoding import decode
 from .problem import HttpError, told_as
 from .reading import lines_of
 from .route import BODY_BYTES_MAX, Asked
@@ -27,7 +28,7 @@ AHEAD_MAX = 2_000
 #: Answers are sent when they come to so many bytes, or when the next one is not there yet.
 CHUNK_BYTES = 64 << 10
 
-_decode = msgspec.json.Decoder(submitting.Submit).decode
+_decoder = msgspec.json.Decoder(submitting.Submit)
 #: What was submitted, or what is wrong with the line.
 Given = asyncio.Future[Handle] | LictorError
 
@@ -90,10 +91,7 @@ class Stream:
 
     async def _submit(self, line: bytes) -> Given:
         try:
-            sent = _decode(line)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            return HttpError(400, "MALFORMED", f"the line is no decision: {error}")
-        try:
+            sent = decode(_decoder, line, "the line is no decision")
             signal = submitting.plain_signal(self._asked.principal, sent, sent.key)
             if sent.parent is not None or sent.supersedes is not None:
                 signal = await submitting.related(self._asked, sent, signal)

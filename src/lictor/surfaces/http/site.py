@@ -27,6 +27,7 @@ from lictor.surfaces.requests import Requests
 from .answers import JSON as JSON_MEDIA
 from .answers import Answer, Receive, Response, Scope, Send
 from .crossing import crossed
+from .decoding import decode
 from .events import Hub
 from .headers import Headers, doubled
 from .login import asks_for_page, not_served, to_login
@@ -140,7 +141,8 @@ class Site:
             if media in route.takes or route.others:
                 return None
         elif media == JSON or media is None:
-            return self._decode(route.body, await read_body(headers, receive, route.body_bytes_max))
+            body = await read_body(headers, receive, route.body_bytes_max)
+            return decode(self._decoders[route.body], body, "the body is not what this takes")
         wanted = [*([JSON] if route.body is not None else []), *route.takes]
         raise HttpError(
             415,
@@ -149,12 +151,6 @@ class Site:
             hint=f"send {' or '.join(dict.fromkeys(wanted))}",
             headers=((b"accept", ", ".join(dict.fromkeys(wanted)).encode()),),
         )
-
-    def _decode(self, type_: type, body: bytes) -> Any:
-        try:
-            return self._decoders[type_].decode(body)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise HttpError(400, "MALFORMED", f"the body is not what this takes: {error}") from None
 
 
 def media_of(given: bytes | None) -> str | None:
