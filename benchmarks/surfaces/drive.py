@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ def serving(what: str, data: Path) -> Iterator[dict[str, Any]]:
             told = process.stdout.readline()
             if not told:
                 raise RuntimeError(f"{what} does not serve")
-            yield json.loads(told)
+            yield {"pid": process.pid, **json.loads(told)}
         finally:
             process.stdin.close()
             process.wait(timeout=LATE_S)
@@ -36,8 +37,22 @@ def serving(what: str, data: Path) -> Iterator[dict[str, Any]]:
 def drive(what: str, server: dict[str, Any], connections: int, seconds: float) -> Sample:
     """Load on a server; what came of it."""
     command = _command(what, server, connections, seconds)
+    before_s = cpu_s(server["pid"])
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LATE_S, check=True)
-    return json.loads(done.stdout)
+    sample = json.loads(done.stdout)
+    after_s = cpu_s(server["pid"])
+    if before_s is not None and after_s is not None and sample["all"]:
+        sample["server_cpu_us"] = 1e6 * (after_s - before_s) / sample["all"]
+    return sample
+
+
+def cpu_s(pid: int) -> float | None:
+    """Processor time that a process has used; None where the system does not say."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return None
+    fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _command(what: str, server: dict[str, Any], connections: int, seconds: float) -> list[str]:

@@ -68,6 +68,9 @@ def _speed(evidence: Evidence, samples: Samples) -> None:
     evidence.show(id="S5 HTTP submits, one a request", value=_median(single), unit="decisions/s", target=SINGLE)
     evidence.show(id="S5 HTTP submits, NDJSON", value=_median(ndjson), unit="decisions/s", target=NDJSON)
     evidence.show(id="S5 a bare route that does nothing", value=_median(bare), unit="requests/s")
+    for name in ("single", "bare", "ndjson"):
+        took = [one["server_cpu_us"] for one in samples.get(name, []) if "server_cpu_us" in one]
+        evidence.show(id=f"S5 processor time of the server, {name}", value=_median(took), unit="us/answer")
     pairs = [a / b for a, b in zip(single, bare, strict=False) if b]
     evidence.show(id="S5 single of a bare route", value=_median(pairs), unit="ratio", target=OF_BARE)
     wrong = [one["wrong"] for name in ("single", "bare", "ndjson", "watched") for one in samples.get(name, [])]

@@ -32,7 +32,7 @@ class Tally:
         self.head = f"host: 127.0.0.1\r\nauthorization: Bearer {token}\r\n"
         self.numbers, self.run = count(), os.urandom(6).hex()
         self.from_s, self.until_s = now_s + WARM_UP_S, now_s + WARM_UP_S + seconds
-        self.done = 0
+        self.done = self.all = 0
         self.wrong: dict[str, int] = {}
         self.latencies_s: list[float] = []
         self.ended = asyncio.Event()
@@ -41,6 +41,7 @@ class Tally:
     def answered(self, good: int, began_s: float) -> bool:
         """So many answers came; whether to go on."""
         now_s = time.perf_counter()
+        self.all += good
         if self.from_s <= now_s < self.until_s:
             self.done += good
             self.latencies_s.append(now_s - began_s)
@@ -159,6 +160,7 @@ async def load(what: str, port: int, token: str, connections: int, seconds: floa
     latencies_s = sorted(tally.latencies_s)
     return {
         "done": tally.done,
+        "all": tally.all,
         "per_second": tally.done / seconds,
         "p50_ms": 1e3 * percentile(latencies_s, 0.5) if latencies_s else None,
         "p99_ms": 1e3 * percentile(latencies_s, 0.99) if latencies_s else None,
