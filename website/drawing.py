@@ -10,6 +10,8 @@ from html import escape
 from typing import Any
 
 LANE, ROW, TOP, LEFT = 92, 22, 44, 104
+#: Where an event leads that changes no state.
+STAYS = ""
 STEP = re.compile(r"^\s*(\S+) --> (\S+?)(?:: (.+))?$", re.MULTILINE)
 
 
@@ -33,7 +35,7 @@ def lanes(source: str) -> str:
     rows: dict[tuple[str, str], list[str]] = {}
     for at, to, events in steps:
         for event in events.split(", "):
-            rows.setdefault((event, to), []).append(at)
+            rows.setdefault((event, STAYS if at == to else to), []).append(at)
     wide, high = LEFT + LANE * len(states), TOP + ROW * len(rows) + 12
     x = {state: LEFT + LANE * place + LANE // 2 for place, state in enumerate(states)}
     drawn = [_lane(state, x[state], high, ends=state in terminal) for state in states]
@@ -49,7 +51,8 @@ def _down(rows: dict[tuple[str, str], list[str]]) -> list[tuple[int, tuple[tuple
 
 
 def _told(rows: dict[tuple[str, str], list[str]]) -> str:
-    return "; ".join(f"{event}: {', '.join(froms)} to {to}" for (event, to), froms in rows.items())
+    told = [(event, ", ".join(froms), f"to {to}" if to else "stays") for (event, to), froms in rows.items()]
+    return "; ".join(f"{event}: {froms} {where}" for event, froms, where in told)
 
 
 def _lane(state: str, x: int, high: int, *, ends: bool) -> str:
@@ -62,17 +65,12 @@ def _lane(state: str, x: int, high: int, *, ends: bool) -> str:
 
 
 def _row(y: int, event: str, to: str, froms: list[str], x: dict[str, int]) -> str:
-    goal = x[to]
     drawn = [f'<text class="event" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(event)}</text>']
-    for at in froms:
-        if at == to:
-            drawn.append(f'<circle class="stay" cx="{goal}" cy="{y}" r="6"/>')
-        else:
-            drawn.append(f'<circle class="from" cx="{x[at]}" cy="{y}" r="3.5"/>')
-    others = [x[at] for at in froms if at != to]
-    if others:
-        side = 1 if min(others) < goal else -1
-        drawn.append(f'<line class="way" x1="{min(*others, goal)}" y1="{y}" x2="{max(*others, goal)}" y2="{y}"/>')
-        sides = {side, 1 if max(others) < goal else -1}
-        drawn += [f'<path class="head" d="M{goal} {y} l{-7 * s} -4 v8 z"/>' for s in sides]
+    if to == STAYS:
+        return "".join(drawn + [f'<circle class="stay" cx="{x[at]}" cy="{y}" r="6"/>' for at in froms])
+    goal, places = x[to], [x[at] for at in froms]
+    drawn += [f'<circle class="from" cx="{place}" cy="{y}" r="3.5"/>' for place in places]
+    drawn.append(f'<line class="way" x1="{min(*places, goal)}" y1="{y}" x2="{max(*places, goal)}" y2="{y}"/>')
+    sides = {1 if place < goal else -1 for place in places}
+    drawn += [f'<path class="head" d="M{goal} {y} l{-7 * side} -4 v8 z"/>' for side in sorted(sides)]
     return "".join(drawn)

@@ -31,6 +31,7 @@ from tests.surfaces.shell import Shell
 #: How many blocks of each page cannot run; a page that is not here has none.
 NOT_RUN = {
     "start.md": 1,
+    "guides/audit.md": 1,
     "guides/failures.md": 1,
     "guides/quality.md": 1,
     "guides/rehearse.md": 1,

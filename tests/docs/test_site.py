@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -67,9 +72,42 @@ def test_a_drawing_has_every_transition() -> None:
     drawn = lanes(lifecycle.mermaid("action"))
     told = re.search(r'aria-label="([^"]+)"', drawn)[1]
     for (state, event), transition in lifecycle.ACTION.items():
-        assert re.search(rf"\b{event}: [^;]*\b{state}\b[^;]* to {transition.to}\b", told), (state, event)
+        where = "stays" if transition.to == state else f"to {transition.to}"
+        assert re.search(rf"\b{event}: [^;]*\b{state}\b[^;]* {where}\b", told), (state, event)
     with pytest.raises(ValueError, match="only state diagrams"):
         draw("flowchart LR\n a --> b", "mermaid", "diagram", {}, None)
+
+
+def test_a_browser_asks_no_other_host_for_anything(site: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("no chromium at /usr/bin/chromium")
+    asked: list[str] = []
+    with serving(site) as address, sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for name in ("index", "ARCHITECTURE", "reference/cli"):
+            page.goto(f"{address}/{name}.html")
+            page.wait_for_load_state("networkidle")
+        browser.close()
+    assert len(asked) > 10
+    assert [url for url in asked if not url.startswith(address)] == []
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 # -- what the checker is there for, it finds --------------------------------------------------------------------------

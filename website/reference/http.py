@@ -19,7 +19,8 @@ def page() -> str:
     return f"""# HTTP
 
 Every route that a node serves, from the one table that it serves from. The permission is what the key or session must
-have; what is not allowed is refused by default. `GET /openapi.json` says the same to programs.
+have; what is not allowed is refused by default. `GET /openapi.json` says the same to programs. How to use it:
+[The HTTP API](../guides/http.md).
 
 {table(("method", "path", "permission", "what it does"), rows)}
 

@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 SECTIONS = {"Args:": "Arguments", "Returns:": "Returns", "Raises:": "Raises", "Yields:": "Yields"}
+#: A longer signature has a line for each parameter.
+SIGN_COLUMNS_MAX = 72
 MODULES = {
     "lictor": "Everything that an application needs. Other modules are not public.",
     "lictor.client": "A client of the HTTP API; needs the extra `http`.",
@@ -65,10 +67,12 @@ def _signature(name: str, value: Any) -> str:
         return ""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
     text = re.sub(r"lictor\.[\w.]+\.(\w+)", r"\1", re.sub(r"typing\.|collections\.abc\.", "", text))
-    text = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", text)
+    text = re.sub(r"\b[a-z_]+\.([A-Z]\w*)", r"\1", text)
+    text = re.sub(r"<(?:function )?([\w.]+)(?:: | at )[^>]*>", r"\1", text)
+    text = text.removesuffix(" -> None") if inspect.isclass(value) else text
     text = re.sub(r"\(self(?:, )?", "(", text)
     sign = "async " if inspect.iscoroutinefunction(value) else ""
-    if len(text) > 100:
+    if len(text) > SIGN_COLUMNS_MAX:
         text = "(\n" + "".join(f"    {part},\n" for part in _apart(text)) + ")" + _after(text)
     return f"```text\n{sign}{name}{text}\n```\n"
 
