@@ -129,7 +129,7 @@ def test_over_http_a_proof_is_told_to_who_sees_the_decision(shell):
 
     early, proof, content, denied, plain, hidden, audit, page, older, growth, beyond = asyncio.run(main())
     assert early.json()["code"] == "NOT_SIGNED"
-    assert (denied.status_code, plain.status_code, hidden.status_code, beyond.status_code) == (403, 200, 404, 400)
+    assert (denied.status_code, plain.status_code, hidden.status_code, beyond.status_code) == (403, 200, 404, 404)
     assert audit["checkpoint"] == page[0]
     assert (audit["unsigned"], audit["fault"]) == (0, None)
     assert older[0]["number"] == page[0]["number"] - 1
