@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -12,6 +13,9 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.surfaces.http.served import key, served
 from tests.surfaces.mcp import conversation as agent
 
+from lictor.errors import DeniedError
+from lictor.surfaces.access.principal import Permission, Principal
+from lictor.surfaces.http.mcp import mcp
 from lictor.surfaces.loading import load
 
 
@@ -75,3 +79,10 @@ def test_nobody_gets_in_without_a_key_that_may_submit(office):
             assert (await http.get("/mcp")).status_code == 405
 
     asyncio.run(main())
+
+
+def test_a_browser_that_is_logged_in_is_no_client():
+    """Its cookie would come with whatever a page of somebody else's sends."""
+    browser = Principal(name="eva", permissions=frozenset({Permission.SUBMIT}), session="csrf")
+    with pytest.raises(DeniedError, match="does not speak MCP"):
+        asyncio.run(mcp(SimpleNamespace(principal=browser)))
