@@ -6,9 +6,10 @@ import re
 
 #: What differs from run to run -> what stands for it.
 VARIES = [
-    (r"(?m)^[0-9a-hj-km-np-tv-z]{10} of ", "NUMBER of "),
+    (r"(?m)^[0-9a-hj-km-np-tv-z]{10}(?= of |  )", "NUMBER"),
     (r"\blk_[0-9A-Za-z]+_[0-9A-Za-z_-]+", "KEY"),
     (r"\b0[0-9a-hj-kmnp-tv-z]{12}\b", "ID"),
+    (r"\b[0-9a-hjkmnp-tv-z]{10}\b", "KEYID"),  # and words of ten such letters, on both sides
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DAY"),
     (r"\d\d:\d\d:\d\d\.\d{3}", "HOUR"),

@@ -18,7 +18,7 @@ from lictor.errors import LictorError, MalformedError, NotFoundError
 from lictor.runtime.ids import id_text
 
 from .output import Exit, document, say
-from .reach import FLAG, Where
+from .reach import FLAG, MANY, Where
 
 #: How long `--wait` waits when it says no number.
 WAIT_S = 60.0
@@ -43,6 +43,9 @@ def run(  # noqa: PLR0913 - each is a flag
     behind_proxy: Annotated[
         str | None, Parameter(help="Address of the proxy that terminates TLS in front of this node.")
     ] = None,
+    http_host: Annotated[
+        tuple[str, ...], MANY, Parameter(help="Name under which HTTP is reached, beside those of the certificate.")
+    ] = (),
     trace: Annotated[
         float, Parameter(help="Share of decisions to trace with OpenTelemetry.", validator=Number(gte=0, lte=1))
     ] = 0.0,
@@ -55,7 +58,7 @@ def run(  # noqa: PLR0913 - each is a flag
     from .serving import Front, serve
 
     settings = Settings(durability=durability, assurance=assurance, headroom=headroom, trace=trace)
-    front = Front.of(http, tls_cert, tls_key, behind_proxy)
+    front = Front.of(http, tls_cert, tls_key, behind_proxy, http_host)
     return serve(load(app), where.journal, settings, front, as_json=where.json)
 
 

@@ -33,16 +33,25 @@ class Front:
     cert: Path | None = None
     key: Path | None = None
     behind_proxy: str | None = None
+    #: Names beside those of the certificate under which it is reached.
+    hosts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, address: str | None, cert: Path | None, key: Path | None, behind_proxy: str | None) -> Self | None:
+    def of(
+        cls,
+        address: str | None,
+        cert: Path | None,
+        key: Path | None,
+        behind_proxy: str | None,
+        hosts: tuple[str, ...] = (),
+    ) -> Self | None:
         """What the flags say; None where HTTP is not to be served.
 
         Raises:
             DeclarationError: it may not be served there, or the flags do not go together.
         """
         if address is None:
-            if cert or key or behind_proxy:
+            if cert or key or behind_proxy or hosts:
                 raise DeclarationError("nothing is served by HTTP", hint="say where: --http 127.0.0.1:8700")
             return None
         from lictor.surfaces.http.server import address_of, check_bind
@@ -51,7 +60,7 @@ class Front:
             raise DeclarationError("--tls-key without --tls-cert", hint="give both")
         host, port = address_of(address)
         check_bind(host, tls=cert is not None, behind_proxy=behind_proxy)
-        return cls(host, port, cert, key, behind_proxy)
+        return cls(host, port, cert, key, behind_proxy, hosts)
 
 
 def serve(app: App, journal: Path, settings: Settings, front: Front | None = None, *, as_json: bool) -> int:
@@ -68,7 +77,9 @@ async def _served(node: Node, front: Front | None) -> AsyncIterator[str | None]:
         return
     from lictor.surfaces.http.server import HttpServer
 
-    server = HttpServer(node, front.host, front.port, cert=front.cert, key=front.key, behind_proxy=front.behind_proxy)
+    server = HttpServer(
+        node, front.host, front.port, cert=front.cert, key=front.key, behind_proxy=front.behind_proxy, hosts=front.hosts
+    )
     async with server:
         yield server.url
 
