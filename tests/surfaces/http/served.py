@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import tempfile
 from contextlib import asynccontextmanager
-from types import ModuleType
+from pathlib import Path
 
 import httpx2
 from tests.surfaces.shell import PAYOUTS
@@ -17,11 +20,13 @@ from lictor.surfaces.http.server import HttpServer
 
 def payouts():
     """The App of the guide; the tests' own copy."""
-    module = ModuleType("payouts")
-    import sys
-
-    sys.modules["payouts"] = module
-    exec(PAYOUTS, module.__dict__)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "served_payouts.py"
+        file.write_text(PAYOUTS)
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[file.stem] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
     return module.app
 
 

@@ -30,10 +30,9 @@ from lictor.surfaces.access.principal import Permission
 
 from . import submitting
 from .answers import Response, answer
-from .headers import Headers
+from .headers import Headers, media_of
 from .problem import HttpError, Problem, told_as
 from .route import Asked, Route
-from .site import media_of
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"

@@ -49,3 +49,10 @@ def doubled(pairs: Raw) -> bytes | None:
             return name
         seen.add(name)
     return None
+
+
+def media_of(given: bytes | None) -> str | None:
+    """The type of content that a header names, without its parameters."""
+    if given == b"application/json":
+        return "application/json"
+    return None if given is None else given.decode("latin-1").partition(";")[0].strip().lower()

@@ -29,7 +29,7 @@ from .answers import Answer, Receive, Response, Scope, Send
 from .crossing import crossed
 from .decoding import decode
 from .events import Hub
-from .headers import Headers, doubled
+from .headers import Headers, doubled, media_of
 from .login import asks_for_page, not_served, to_login
 from .openapi import described
 from .paths import Paths
@@ -151,13 +151,6 @@ class Site:
             hint=f"send {' or '.join(dict.fromkeys(wanted))}",
             headers=((b"accept", ", ".join(dict.fromkeys(wanted)).encode()),),
         )
-
-
-def media_of(given: bytes | None) -> str | None:
-    """The type of content that a header names, without its parameters."""
-    if given == b"application/json":
-        return JSON
-    return None if given is None else given.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _acceptable(given: bytes, route: Route) -> None:
