@@ -6,7 +6,8 @@ import re
 
 #: What differs from run to run -> what stands for it.
 VARIES = [
-    (r"(?m)^[0-9a-hj-km-np-tv-z]{10}(?= of |  )", "NUMBER"),
+    (r"(?m)(?:^|(?<=follows ))[0-9a-hj-km-np-tv-z]{10}(?= of |  | follows )", "NUMBER"),
+    (r"(?m)^revoked: .*$", "revoked: NUMBERS"),
     (r"\blk_[0-9A-Za-z]+_[0-9A-Za-z_-]+", "KEY"),
     (r"\b0[0-9a-hj-kmnp-tv-z]{12}\b", "ID"),
     (r"\b[0-9a-hjkmnp-tv-z]{10}\b", "KEYID"),  # and words of ten such letters, on both sides
