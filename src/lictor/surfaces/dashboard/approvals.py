@@ -13,6 +13,7 @@ from lictor.journal.port import Admit, Approve, DecisionRow, Filter
 from lictor.node import Node
 from lictor.records import Approval, Decision
 from lictor.runtime.ids import id_text
+from lictor.surfaces import asks
 from lictor.surfaces.http.answers import Response
 from lictor.surfaces.http.route import Asked
 from lictor.surfaces.views import decision_data, plain
@@ -24,6 +25,12 @@ from .page import form, page, see
 CARDS = 25
 #: Decisions of a kind among which the last one is looked for that somebody approved.
 LOOKED_AT = 60
+#: For how long the same content may be approved again without asking, where requests take that.
+STANDS = (
+    (("for an hour", 3_600), ("for a day", 86_400), ("for a week", 604_800))
+    if "again_for_s" in asks.Approve.__struct_fields__
+    else ()
+)
 
 
 async def approvals_page(asked: Asked) -> Response:
@@ -45,7 +52,7 @@ async def approvals_page(asked: Asked) -> Response:
         for row in await asked.requests.sight.rows(node.journal, Filter(code=code, limit=10))
     ]
     denied.sort(key=lambda row: -row["closed_us"] if row["closed_us"] else -row["received_us"])
-    return page(asked, "approvals.html", cards=cards, count=len(held), denied=denied[:10])
+    return page(asked, "approvals.html", cards=cards, count=len(held), denied=denied[:10], stands=STANDS)
 
 
 def due_us(found: Open) -> int:
@@ -73,7 +80,14 @@ def card(node: Node, found: Open, last: tuple[str, Any] | None) -> dict[str, Any
         "fields": difference(payload, last[1] if last is not None else None),
         "last": last[0] if last is not None else None,
         "gates": [
-            {"gate": r.gate, "code": r.code, "version": r.version, "seen": plain(redact(r.seen))} for r in holding
+            {
+                "gate": r.gate,
+                "code": r.code,
+                "version": r.version,
+                "seen": plain(redact(r.seen)),
+                "approvers": r.approvers,
+            }
+            for r in holding
         ],
         "budgets": budgets_after(node, found),
         "approvals": [{"by": a.approver, "gate": a.gate, "approved": a.approved} for a in found.approvals],
@@ -177,13 +191,13 @@ async def answer_held(asked: Asked) -> Response:
         )
     if given.get("digest") != found.decision.digest.hex():
         raise MalformedError("what is held is not what the page showed", hint="look at it again, and answer that")
-    await asked.requests.answer(
-        "approve",
-        {
-            "what": id_text(decision),
-            "by": asked.principal.name,
-            "approved": given.get("answer") == "approve",
-            "reason": given.get("reason", ""),
-        },
-    )
+    ask: dict[str, Any] = {
+        "what": id_text(decision),
+        "by": asked.principal.name,
+        "approved": given.get("answer") == "approve",
+        "reason": given.get("reason", ""),
+    }
+    if ask["approved"] and "again_for_s" in given:
+        ask["again_for_s"] = float(given["again_for_s"]) if given["again_for_s"].isdigit() else -1.0
+    await asked.requests.answer("approve", ask)
     return see("/approvals") if given.get("back") == "approvals" else see(f"/decisions/{id_text(decision)}")

@@ -15,7 +15,7 @@ from lictor.surfaces.shapes import Decision as Decided
 from lictor.surfaces.views import decision_data, plain
 
 from .again import again
-from .approvals import card
+from .approvals import STANDS, card
 from .decisions import visible
 from .page import form, page, see
 
@@ -48,6 +48,7 @@ async def decision_page(asked: Asked) -> Response:
         payload=node.pipeline.monitoring.redact.json(content.payload) if content is not None else None,
         children=await _children(asked, decision),
         held=held,
+        stands=STANDS,
         ended=row["state"] in ENDED,
         doubts=_doubts(opened),
         proof=await _proof(asked, decision),
