@@ -7,7 +7,8 @@ where it begins to answer.
 import asyncio
 import json
 import re
-from types import ModuleType
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 
 import msgspec
 import pytest
@@ -112,9 +113,11 @@ async def ask(app, route: Route, path: str, headers: dict[str, str], body: bytes
 def within(tmp_path, monkeypatch):
     """Runs `main(app, node, decision)` on a node that has all keys, and holds a decision of acme's agent-7."""
     monkeypatch.chdir(tmp_path)
-    module = ModuleType("payouts")
-    monkeypatch.setitem(__import__("sys").modules, "payouts", module)
-    exec(PAYOUTS.replace('"a-18"', f'"a-18", "{CANARY}"'), module.__dict__)
+    (tmp_path / "payouts.py").write_text(PAYOUTS.replace('"a-18"', f'"a-18", "{CANARY}"'))
+    spec = spec_from_file_location("payouts", tmp_path / "payouts.py")
+    module = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "payouts", module)
+    spec.loader.exec_module(module)
     module.app.sources.clear()  # whoever has a credential is a source
 
     async def started(main):

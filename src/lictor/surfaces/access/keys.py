@@ -23,6 +23,7 @@ _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 GRACE_S = 86_400.0
 SCOPED_MAX = 100
+NAME_MAX = 200
 GRANTS_MAX = 10_000
 Random = Callable[[int], bytes]
 Grants = Mapping[str, Grant]
@@ -165,8 +166,8 @@ def _scope(what: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     given = tuple(dict.fromkeys(names))
     if not given:
         raise MalformedError(f"a key for no {what} opens nothing", hint=f"name one, or leave {what}s out for all")
-    if len(given) > SCOPED_MAX or not all(0 < len(name) <= 200 and name.isprintable() for name in given):  # noqa: PLR2004
-        raise MalformedError(f"the {what}s of a key are at most {SCOPED_MAX} names of at most 200 letters")
+    if len(given) > SCOPED_MAX or not all(0 < len(name) <= NAME_MAX and name.isprintable() for name in given):
+        raise MalformedError(f"the {what}s of a key are at most {SCOPED_MAX} names of at most {NAME_MAX} letters")
     return given
 
 
