@@ -290,6 +290,36 @@ class Approval(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Standing(Record, frozen=True, kw_only=True):
+    """An approver's word that the same content of the same source is approved again by them, until a time.
+
+    Nothing passes by it alone: each decision that it fits gets an approval of its own, which binds as any other (I13).
+    """
+
+    gate: str
+    gate_version: str
+    digest: bytes
+    source: str
+    approver: str
+    at_us: int
+    #: From then on it holds no more; 0 where it was withdrawn.
+    until_us: int
+    #: The decision that was approved with it.
+    decision: int
+    kind: str = ""
+    reason: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What it is for, beside its gate: the content, and whose."""
+        return subject_of(self.digest, self.source)
+
+
+def subject_of(digest: bytes, source: str) -> str:
+    """The subject of a standing approval."""
+    return f"{digest.hex()} {source}"
+
+
 class Quarantined(Record, frozen=True, kw_only=True):
     """A signal that failed its source's quality gate, kept with the reason until someone replays or discards it."""
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from lictor.app import App
 from lictor.declarations.budgets import check_amount
 from lictor.declarations.plain import text
 from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFoundError, WrongLoopError
 from lictor.journal import port
-from lictor.journal.open import approved_by
+from lictor.journal.open import Open, approved_by
 from lictor.pipeline import Pipeline
-from lictor.records import Amount, Approval, Grant, Halt, Report
+from lictor.records import Amount, Approval, Decision, Grant, Halt, Report, Standing
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_number, id_text
+
+#: The longest that an approval may stand: a month.
+STANDING_S_MAX = 31 * 86_400.0
 
 
 class Steering:
@@ -59,19 +64,31 @@ class Steering:
         return await future
 
     async def approve(
-        self, decision: int | str, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
+        self,
+        decision: int | str,
+        *,
+        by: str,
+        approved: bool = True,
+        gate: str | None = None,
+        reason: str = "",
+        again_for_s: float | None = None,
     ) -> int:
         """Answer a held decision, for the gate that holds it or a named one.
+
+        With `again_for_s` the same content of the same source is approved by the same person for so long, each time
+        anew, while the gate stays as it is.
 
         Returns:
             How many other persons must approve before it goes on; 0 for none.
 
         Raises:
             NotFoundError: it is not held.
-            DeniedError: nobody is named, the approver is its source, or it was answered before.
+            DeniedError: nobody is named, the approver is its source, it was answered before, or two must approve it.
         """
         if not by:
             raise DeniedError("an answer needs the name of a person")
+        if again_for_s is not None and not (approved and 0 < again_for_s <= STANDING_S_MAX):
+            raise DeniedError(f"again_for_s={again_for_s}", hint=f"for an approval; above 0, at most {STANDING_S_MAX}")
         decision = id_of(decision)
         found = self.journal.state.open.get(decision)
         holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
@@ -90,17 +107,42 @@ class Steering:
                 at_us=self.clock.wall_us(),
                 reason=text(reason),
             )
-            answer = await self._request(port.Approve(approval))
-            if not answer.ok:
-                raise DeniedError(f"{answer.code}: {ruling.gate} of decision {id_text(decision)}, by {by}")
-            if approved and answer.open is not None:
-                more = max(
-                    more, ruling.approvers - len(approved_by(answer.open.approvals, ruling.gate, ruling.version))
-                )
+            by_now = approved_by(await self._answered(found, approval, again_for_s), ruling.gate, ruling.version)
+            more = max(more, ruling.approvers - len(by_now)) if approved else 0
         if not more:
             self.pipeline.validation.again(decision)
             self.wake()
         return more
+
+    async def _answered(self, found: Open, approval: Approval, again_for_s: float | None) -> tuple[Approval, ...]:
+        """One answer, and whether it stands for the next ones; all approvals that the decision has then."""
+        verbs: list[port.Verb] = [port.Approve(approval)]
+        if again_for_s is not None:
+            verbs.append(port.SetStanding(_standing(found.decision, approval, again_for_s)))
+        answers = await asyncio.gather(*map(self._request, verbs))
+        for number, answer in enumerate(answers):
+            if not answer.ok:
+                what = "the next ones too, of" if number else "of"
+                which = f"{approval.gate} {what} decision {id_text(approval.decision)}"
+                raise DeniedError(f"{answer.code}: {which}, by {approval.approver}")
+        now = answers[0].open
+        return now.approvals if now is not None else ()
+
+    async def withdraw(self, gate: str, subject: str, *, by: str) -> None:
+        """Take a standing approval back; what it approved stays so.
+
+        Raises:
+            NotFoundError: there is none.
+            DeniedError: nobody is named.
+        """
+        if not by:
+            raise DeniedError("a standing approval is withdrawn by a named person")
+        found = self.journal.state.standing.get((gate, subject))
+        if found is not None:
+            gone = msgspec.structs.replace(found, until_us=0, reason=text(f"withdrawn by {by}"))
+            if (await self._request(port.SetStanding(gone))).ok:
+                return
+        raise NotFoundError(f"no standing approval of {gate} for {subject}")
 
     async def cancel(self, decision: int | str, *, by: str, reason: str = "") -> bool:
         """Ask to cancel: True when it ended cancelled here, False when it had started and its effectors are asked.
@@ -267,3 +309,18 @@ def check_scope(scope: str) -> None:
         raise DeclarationError(
             f"{scope!r} is no scope", hint="all, kind:NAME, source:NAME, tenant:NAME or effector:NAME"
         )
+
+
+def _standing(decision: Decision, approval: Approval, for_s: float) -> Standing:
+    return Standing(
+        gate=approval.gate,
+        gate_version=approval.gate_version,
+        digest=approval.digest,
+        source=decision.source,
+        approver=approval.approver,
+        at_us=approval.at_us,
+        until_us=approval.at_us + int(for_s * 1e6),
+        decision=decision.id,
+        kind=decision.kind,
+        reason=approval.reason,
+    )

@@ -14,13 +14,14 @@ from lictor.journal.port import (
     Refer,
     SetGrant,
     SetHalt,
+    SetStanding,
     Shed,
     Start,
     StartItem,
     Undo,
 )
 from lictor.lifecycle import ACTION, DECISION, DecisionState
-from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, Reservation, ShedCount
+from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, Reservation, ShedCount, Standing
 from lictor.testing.journal_stand import MINUTE_US, T0_US, admit, close, decision, defer, hold, limit, refuse
 
 WINDOW_US = 10_000_000
@@ -120,6 +121,15 @@ class Workload:
             return None
         if r.random() < 0.5:
             return self._ruled(found.decision, state)
+        if found.approvals and r.random() < 0.3:
+            a = r.choice(found.approvals)
+            return SetStanding(
+                Standing(
+                    gate=a.gate, gate_version=a.gate_version, digest=a.digest, source=found.decision.source,
+                    approver=r.choice((a.approver, "olga")), at_us=self.at_us, decision=a.decision,
+                    until_us=r.choice((0, self.at_us + MINUTE_US)),
+                )
+            )  # fmt: skip
         approver = r.choice(("olga", "piet", "agent"))
         return Approve(
             Approval(

@@ -16,9 +16,26 @@ from lictor.lifecycle import ACTION, ACTION_TERMINAL, DECISION, TERMINAL, Decisi
 from lictor.records import Approval, Result, Verdict
 
 from .open import Open, approved_by
-from .port import Act, Admit, Answer, Approve, Cancel, Close, Progress, SetGrant, Start, StartItem, Undo, Verb
+from .port import (
+    Act,
+    Admit,
+    Answer,
+    Approve,
+    Cancel,
+    Close,
+    Progress,
+    SetGrant,
+    SetStanding,
+    Start,
+    StartItem,
+    Undo,
+    Verb,
+)
 from .rules import admission_refusal, arbiter_ruling, halted
 from .state import Bound, State
+
+#: Standing approvals that are kept; more are refused.
+STANDING_MAX = 10_000
 
 Decided = tuple[Answer, Verb | None]
 
@@ -233,11 +250,38 @@ def _answered(found: Open, approval: Approval) -> bool:
     before = [a for a in found.approvals if (a.gate, a.gate_version) == asked]
     if not before:
         return False
-    need = max(
-        (r.approvers for r in found.verdict.rulings if r.result == "hold" and (r.gate, r.version) == asked), default=1
-    )
     by = approved_by(found.approvals, *asked)
-    return len(by) < len(before) or len(by) >= need or approval.approver in by
+    return len(by) < len(before) or len(by) >= approvers_of(found, *asked) or approval.approver in by
+
+
+def approvers_of(found: Open, gate: str, version: str) -> int:
+    """How many persons this version of a gate asks for."""
+    holds = (
+        r.approvers for r in found.verdict.rulings if r.result == "hold" and (r.gate, r.version) == (gate, version)
+    )
+    return max(holds, default=1)
+
+
+def _standing(state: State, verb: SetStanding, at_us: int) -> Decided:
+    """Given by who has just approved this content, and never by its source; where two must approve, each one anew."""
+    standing = verb.standing
+    if not standing.until_us:
+        known = (standing.gate, standing.subject) in state.standing
+        return (Answer(), verb) if known else (Answer(ok=False, code="NOT_STANDING"), None)
+    found = state.open.get(standing.decision)
+    asked = (standing.gate, standing.gate_version)
+    code = None
+    if found is None or (found.decision.digest, found.decision.source) != (standing.digest, standing.source):
+        code = "NOT_HELD"
+    elif standing.approver not in approved_by(found.approvals, *asked):
+        code = "NOT_APPROVED"
+    elif approvers_of(found, *asked) > 1:
+        code = "TWO_PERSONS"
+    elif standing.until_us <= at_us:
+        code = "EXPIRED"
+    elif len(state.standing) >= STANDING_MAX:
+        code = "STANDING_FULL"
+    return (Answer(ok=False, code=code), None) if code else (Answer(), verb)
 
 
 def _grant(state: State, verb: SetGrant, _at_us: int) -> Decided:
@@ -263,4 +307,5 @@ DECIDERS: dict[type[Verb], Callable[[State, Any, int], Decided]] = {
     Approve: _approve,
     Cancel: _cancel,
     SetGrant: _grant,
+    SetStanding: _standing,
 }

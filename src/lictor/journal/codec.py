@@ -36,6 +36,7 @@ EVENTS: dict[str, type[port.Verb]] = {
     "halt": port.SetHalt,
     "limit": port.SetLimit,
     "grant": port.SetGrant,
+    "standing": port.SetStanding,
     "mark": port.Mark,
     "learn": port.Learn,
     "quarantine": port.Quarantine,

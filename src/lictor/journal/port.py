@@ -31,6 +31,7 @@ from lictor.records import (
     Plan,
     Quarantined,
     ShedCount,
+    Standing,
     Verdict,
 )
 
@@ -151,6 +152,12 @@ class SetLimit(Verb, frozen=True):
     window_s: float | None = None
     #: Also lifts the latch that an overrun set.
     reset_latch: bool = False
+
+
+class SetStanding(Verb, frozen=True):
+    """A standing approval as it is from now on: given, or with `until_us` 0 gone."""
+
+    standing: Standing
 
 
 class SetGrant(Verb, frozen=True):

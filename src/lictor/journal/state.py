@@ -13,7 +13,7 @@ import msgspec
 
 from lictor.errors import Code, InvariantViolation
 from lictor.lifecycle import DecisionState, decide
-from lictor.records import Adjustment, Decision, Grant, Halt, Lesson, Outcome, Quarantined, Result
+from lictor.records import Adjustment, Decision, Grant, Halt, Lesson, Outcome, Quarantined, Result, Standing
 
 from . import port
 from .balance import Balance
@@ -100,6 +100,8 @@ class State:
         self.halts: dict[str, Halt] = {}
         #: API keys, the revoked and expired ones too.
         self.grants: dict[str, Grant] = {}
+        #: Standing approvals, by gate and subject; who reads them looks at their end.
+        self.standing: dict[tuple[str, str], Standing] = {}
         #: How far who is told outcomes has been told, by name.
         self.marks: dict[str, int] = {}
         self.adjustments: dict[tuple[str, str], Adjustment] = {}
@@ -138,6 +140,7 @@ class State:
             port.SetHalt: self._halt,
             port.SetLimit: self._limit,
             port.SetGrant: self._grant,
+            port.SetStanding: self._standing,
             port.Mark: self._mark,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
@@ -180,24 +183,6 @@ class State:
         """All open decisions, parked ones too; of a journal with many that is a lot."""
         parked = self.parking.all() if self.parking.count else ()
         return {found.decision.id: found for found in parked} | self.open
-
-    def in_force(self, fact: port.Verb) -> bool:
-        """Whether a fact still says what is so: what gates read, and what a person has set."""
-        match fact:
-            case port.Refer():
-                return self.references.get(fact.name) == fact.version
-            case port.SetLimit() if not fact.by.startswith("app:"):
-                balance = self.balances.get((fact.budget, fact.scope))
-                return balance is not None and balance.limit == fact.limit
-            case port.SetHalt(halt):
-                return self.halts.get(halt.scope) == halt
-            case port.SetGrant(grant):
-                return self.grants.get(grant.id) == grant
-            case port.Mark():
-                return self.marks.get(fact.name) == fact.cursor
-            case port.Declare():
-                return self.declared == fact
-        return False
 
     def evolve(self, fact: port.Verb, seq: int, at_us: int) -> None:
         """Fold one accepted fact into the state.
@@ -364,6 +349,12 @@ class State:
 
     def _grant(self, fact: port.SetGrant, _seq: int, _at_us: int) -> None:
         self.grants[fact.grant.id] = fact.grant
+
+    def _standing(self, fact: port.SetStanding, _seq: int, _at_us: int) -> None:
+        standing = fact.standing
+        self.standing[standing.gate, standing.subject] = standing
+        if not standing.until_us:
+            del self.standing[standing.gate, standing.subject]
 
     def _mark(self, fact: port.Mark, _seq: int, _at_us: int) -> None:
         self.marks[fact.name] = fact.cursor

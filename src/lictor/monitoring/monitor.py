@@ -21,6 +21,7 @@ from lictor.journal.port import (
     SetGrant,
     SetHalt,
     SetLimit,
+    SetStanding,
     Shed,
     Undo,
     Verb,
@@ -205,6 +206,12 @@ def _grant(verb: Any) -> list[Line]:
     return [("key_revoked" if g.revoked_us is not None else "key_set", fields | {"by": g.by})]
 
 
+def _standing(verb: Any) -> list[Line]:
+    s = verb.standing
+    fields = {"gate": s.gate, "kind": s.kind, "source": s.source, "by": s.approver, "decision": id_text(s.decision)}
+    return [("standing_approval_given" if s.until_us else "standing_approval_gone", fields)]
+
+
 def _cancel(verb: Any) -> list[Line]:
     return [("cancel_asked", {"decision": id_text(verb.decision), "by": verb.by, "reason": verb.reason})]
 
@@ -243,6 +250,7 @@ _TOLD = {
     SetLimit: _limit,
     Approve: _approve,
     SetGrant: _grant,
+    SetStanding: _standing,
     Cancel: _cancel,
     Undo: _undo,
     Learn: _learn,

@@ -148,6 +148,7 @@ def picture(state: State) -> dict[str, Any]:
         },
         "halts": dict(state.halts),
         "grants": dict(state.grants),
+        "standing": dict(state.standing),
         "marks": dict(state.marks),
         "lessons": dict(state.lessons),
         "adjustments": dict(state.adjustments),

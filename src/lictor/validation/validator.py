@@ -13,11 +13,12 @@ from lictor.declarations.plain import told
 from lictor.entry import Entry
 from lictor.errors import Code, MalformedError
 from lictor.journal.open import Open
-from lictor.journal.port import Refer, SetLimit, Verb
+from lictor.journal.port import Approve, Refer, SetLimit, Verb
 from lictor.journal.state import State
 from lictor.lifecycle import DecisionState
 from lictor.records import Adjustment, Decision, Result, Ruling, Verdict
 
+from . import standing
 from .gatekeeper import Amend, Gatekeeper
 from .lookups import Lookups
 from .rechecking import Rechecking
@@ -54,6 +55,9 @@ class Validator:
         self.withdrawn: set[int] = set()
         self._due: list[tuple[int, int]] = []
         self._refer: list[Refer] = []
+        #: What standing approvals say to decisions that were held in the last turn, and those decisions.
+        self._stood: list[Verb] = []
+        self._approved: list[int] = []
         #: Scopes that this turn gives their limits.
         self._limited: set[tuple[str, str]] = set()
 
@@ -66,6 +70,7 @@ class Validator:
                 self.wait(found)
                 if found.approvals:
                     self._again.append(found.decision.id)
+        self._stood += standing.expired(state)
 
     # -- lookups --------------------------------------------------------------------------------------------------
 
@@ -164,6 +169,17 @@ class Validator:
     def wait(self, found: Open) -> None:
         """A held or deferred decision is durable: come back when its time has come."""
         heappush(self._due, (self._due_us(found), found.decision.id))
+        if self._state is not None and self._state.standing and found.state == DecisionState.HELD:
+            self._stand(self._state, found)
+
+    def _stand(self, state: State, found: Open) -> None:
+        """What stands is written in the next turn, and the decision ruled again in the one after it."""
+        said = standing.answers(state, found, found.verdict.at_us)
+        if any(type(verb) is Approve for verb in said):
+            self._approved.append(found.decision.id)
+        if said:
+            self._stood += said
+            heappush(self._due, (0, found.decision.id))
 
     def _due_us(self, found: Open) -> int:
         at_us = found.verdict.until_us if found.state == DecisionState.DEFERRED else None
@@ -220,6 +236,11 @@ class Validator:
     def verbs(self) -> list[Verb]:
         """What this stage has to write."""
         self._limited.clear()
-        verbs: list[Verb] = list(self._refer)
+        verbs: list[Verb] = [*self._refer, *self._stood]
         self._refer = []
+        if self._stood:
+            self._again += self._approved
+            for decision in self._approved:  # it is ruled again once that is durable
+                heappush(self._due, (0, decision))
+            self._stood, self._approved = [], []
         return verbs

@@ -24,13 +24,14 @@ from lictor.journal.port import (
     Refer,
     SetGrant,
     SetHalt,
+    SetStanding,
     Shed,
     Undo,
 )
 from lictor.journal.sqlite import SqliteJournal
 from lictor.journal.sqlite.keys import StoredKeys
 from lictor.journal.sqlite.verify import verify
-from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, ShedCount
+from lictor.records import Adjustment, Approval, Grant, Halt, Lesson, Quarantined, ShedCount, Standing
 from lictor.testing.journal_stand import T0_US, admit, cash, close, decision, defer, hold, limit, picture, refuse, start
 
 NAMES = (f"crashing-{number}" for number in itertools.count())
@@ -48,6 +49,10 @@ BEFORE = [
 APPROVAL = Approval(
     decision=3, gate="g", gate_version="1", digest=WAITS.decision.digest, approver="olga", approved=True, at_us=T0_US
 )
+STANDING = Standing(
+    gate="g", gate_version="1", digest=WAITS.decision.digest, source=WAITS.decision.source, approver="olga",
+    at_us=T0_US, until_us=T0_US + 60_000_000, decision=3,
+)  # fmt: skip
 ENTRY = Quarantined(id=1, source="feed", at_us=T0_US, reason="RANGE", detail="", signal=b"{}")
 LESSON = Lesson(name="score", subject="a", at_us=T0_US)
 GRANT = Grant(
@@ -67,6 +72,7 @@ VERBS = {
     "close": [close(1, "succeed", [Act(0, "succeed", FENCE[1], settled=(("cash", "acme", 40),))], value={"r": 1})],
     "undo": [Undo(1, T0_US, "E")],
     "approve": [Approve(APPROVAL)],
+    "approve and the next ones too": [Approve(APPROVAL), SetStanding(STANDING)],
     "cancel unstarted": [Cancel(2, T0_US, "olga")],
     "cancel started": [Cancel(1, T0_US, "olga")],
     "halt": [SetHalt(Halt(scope="all", mode="halted", at_us=T0_US, by="olga"))],

@@ -21,6 +21,7 @@ from lictor.audit.tree import Tree
 from lictor.errors import JournalError, JournalIOError, LictorError
 from lictor.journal import port
 from lictor.journal.batch import take
+from lictor.journal.in_force import in_force
 from lictor.journal.listing import kept, open_rows
 from lictor.journal.open import Open
 from lictor.journal.state import KeysInMemory, State
@@ -227,7 +228,8 @@ class SqliteJournal:
         What keys may still be asked for stays, so that a duplicate can be told its answer.
         """
         keys: StoredKeys = self.state.keys  # type: ignore[assignment]
-        run = Retention(self._db, Path(archive), min(before_us, self.state.at_us - keys.keep_us), self.state.in_force)
+        before_us = min(before_us, self.state.at_us - keys.keep_us)
+        run = Retention(self._db, Path(archive), before_us, partial(in_force, self.state))
         while not run.done:
             await self._lane.run(partial(run.step, self._is_open))
             self._reader.forget()

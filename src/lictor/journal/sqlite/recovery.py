@@ -21,7 +21,7 @@ from lictor.journal import port
 from lictor.journal.balance import Balance
 from lictor.journal.batch import decision_of
 from lictor.journal.state import Bound, State
-from lictor.records import Adjustment, Grant, Halt, Lesson, Quarantined
+from lictor.records import Adjustment, Grant, Halt, Lesson, Quarantined, Standing
 
 from .packing import Commit, amount, ends, facts, payloads, unpack
 from .queries import QUERIES
@@ -148,6 +148,7 @@ def _balances(db: apsw.Connection) -> dict[tuple[str, str], Balance]:
 
 _halt = msgspec.msgpack.Decoder(Halt).decode
 _grant = msgspec.msgpack.Decoder(Grant).decode
+_standing = msgspec.msgpack.Decoder(Standing).decode
 _lesson = msgspec.msgpack.Decoder(Lesson).decode
 _adjustment = msgspec.msgpack.Decoder(Adjustment).decode
 _quarantined = msgspec.msgpack.Decoder(Quarantined).decode
@@ -162,6 +163,8 @@ def _current(db: apsw.Connection, state: State) -> None:
                 state.halts[name] = _halt(body)
             case "grant":
                 state.grants[name] = _grant(body)
+            case "standing":
+                state.standing[name, subject] = _standing(body)
             case "mark":
                 state.marks[name] = msgspec.msgpack.decode(body)
             case "lesson":

@@ -104,6 +104,8 @@ class Tables:
                 self._put("halt", halt.scope, "", None if halt.mode == "none" else halt)
             case port.SetGrant(grant):
                 self._put("grant", grant.id, "", grant)
+            case port.SetStanding(standing):
+                self._put("standing", standing.gate, standing.subject, standing if standing.until_us else None)
             case port.Mark() as fact:
                 self._put("mark", fact.name, "", fact.cursor)
             case port.Learn() as fact:

@@ -84,6 +84,7 @@ class Writer:
             port.SetLimit: self._set_limit,
             port.SetHalt: self._halt,
             port.SetGrant: self._grant,
+            port.SetStanding: self._standing,
             port.Mark: self._mark,
             port.Learn: self._learn,
             port.Quarantine: self._quarantine,
@@ -304,6 +305,10 @@ class Writer:
 
     def _grant(self, fact: port.SetGrant, _event: str, _seq: int, many: Many) -> None:
         _put(many, "grant", fact.grant.id, "", fact.grant)
+
+    def _standing(self, fact: port.SetStanding, _event: str, _seq: int, many: Many) -> None:
+        standing = fact.standing
+        _put(many, "standing", standing.gate, standing.subject, standing if standing.until_us else None)
 
     def _mark(self, fact: port.Mark, _event: str, _seq: int, many: Many) -> None:
         _put(many, "mark", fact.name, "", fact.cursor)

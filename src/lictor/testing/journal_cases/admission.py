@@ -4,10 +4,23 @@
 
 from __future__ import annotations
 
-from lictor.journal.port import Approve, Cancel
+from lictor.journal.port import Approve, Cancel, SetStanding
 from lictor.lifecycle import DecisionState
-from lictor.records import Approval, Decision, Result
-from lictor.testing.journal_stand import T0_US, Stand, admit, cash, close, decision, defer, hold, limit, refuse, start
+from lictor.records import Approval, Decision, Result, Standing
+from lictor.testing.journal_stand import (
+    MINUTE_US,
+    T0_US,
+    Stand,
+    admit,
+    cash,
+    close,
+    decision,
+    defer,
+    hold,
+    limit,
+    refuse,
+    start,
+)
 
 
 async def admission_starts_and_ends(stand: Stand) -> None:
@@ -122,6 +135,36 @@ async def approvals_bind_content_gate_and_person(stand: Stand) -> None:
     assert answer.outcome is not None
 
 
+async def approvals_may_stand_for_the_next_ones(stand: Stand) -> None:
+    """Given by who has just approved it, for this content and its source; replaced, withdrawn, and read again."""
+    wanted = decision(1)
+
+    def standing(
+        until_us: int = T0_US + MINUTE_US, approver: str = "olga", digest: bytes = wanted.digest
+    ) -> SetStanding:
+        return SetStanding(
+            Standing(
+                gate="large", gate_version="v1", digest=digest, source=wanted.source, approver=approver,
+                at_us=T0_US, until_us=until_us, decision=1,
+            )
+        )  # fmt: skip
+
+    await stand.one(hold(wanted))
+    assert (await stand.one(standing())).code == "NOT_APPROVED"
+    assert (await stand.one(standing(0))).code == "NOT_STANDING"
+    approved, given = await stand.write(approval(wanted), standing())
+    assert approved.ok
+    assert given.ok
+    assert (await stand.one(standing(approver="piet"))).code == "NOT_APPROVED"
+    assert (await stand.one(standing(digest=b"other"))).code == "NOT_HELD"
+    assert (await stand.one(standing(1))).code == "EXPIRED"
+    kept = standing().standing
+    assert stand.state.standing == {("large", kept.subject): kept}
+    assert (await stand.one(standing(0))).ok
+    assert not stand.state.standing
+    assert (await stand.one(standing())).ok
+
+
 async def denied_is_refused(stand: Stand) -> None:
     """A held decision that a person denies ends refused."""
     wanted = decision(1)
@@ -178,6 +221,7 @@ CASES = (
     what_came_too_late_is_refused,
     held_until_approved,
     approvals_bind_content_gate_and_person,
+    approvals_may_stand_for_the_next_ones,
     denied_is_refused,
     deferred_then_admitted,
     held_work_expires,
