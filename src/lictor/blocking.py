@@ -164,10 +164,23 @@ class BlockingNode:
     # -- steer ----------------------------------------------------------------------------------------------------
 
     def approve(
-        self, decision: int, *, by: str, approved: bool = True, gate: str | None = None, reason: str = ""
-    ) -> None:
+        self,
+        decision: int,
+        *,
+        by: str,
+        approved: bool = True,
+        gate: str | None = None,
+        reason: str = "",
+        again_for_s: float | None = None,
+    ) -> int:
         """Answer a held decision; see `Node.approve`."""
-        self.wait(self._node.approve(decision, by=by, approved=approved, gate=gate, reason=reason))
+        return self.wait(
+            self._node.approve(decision, by=by, approved=approved, gate=gate, reason=reason, again_for_s=again_for_s)
+        )
+
+    def withdraw(self, gate: str, subject: str, *, by: str) -> None:
+        """Take a standing approval back; see `Node.withdraw`."""
+        self.wait(self._node.withdraw(gate, subject, by=by))
 
     def cancel(self, decision: int, *, by: str, reason: str = "") -> bool:
         """Ask to cancel; see `Node.cancel`."""

@@ -6,6 +6,7 @@ Each is one durable request.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from lictor.errors import DeclarationError, DeniedError, NodeStoppedError, NotFo
 from lictor.journal import port
 from lictor.journal.open import Open, approved_by
 from lictor.pipeline import Pipeline
-from lictor.records import Amount, Approval, Decision, Grant, Halt, Report, Standing
+from lictor.records import Amount, Approval, Decision, Grant, Halt, Report, Ruling, Standing
 from lictor.runtime.clock import Clock
 from lictor.runtime.ids import id_number, id_text
 
@@ -87,14 +88,14 @@ class Steering:
         """
         if not by:
             raise DeniedError("an answer needs the name of a person")
-        if again_for_s is not None and not (approved and 0 < again_for_s <= STANDING_S_MAX):
-            raise DeniedError(f"again_for_s={again_for_s}", hint=f"for an approval; above 0, at most {STANDING_S_MAX}")
         decision = id_of(decision)
         found = self.journal.state.open.get(decision)
         holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found else []
         wanted = [r for r in holding if gate in (None, r.gate)]
         if found is None or not wanted:
             raise NotFoundError(f"decision {id_text(decision)} is not held" + (f" by {gate}" if gate else ""))
+        if again_for_s is not None:
+            check_standing(wanted, again_for_s, approved=approved)
         more = 0
         for ruling in wanted:
             approval = Approval(
@@ -118,10 +119,13 @@ class Steering:
         """One answer, and whether it stands for the next ones; all approvals that the decision has then."""
         verbs: list[port.Verb] = [port.Approve(approval)]
         if again_for_s is not None:
-            verbs.append(port.SetStanding(_standing(found.decision, approval, again_for_s)))
+            verbs.append(port.SetStanding(standing_of(found.decision, approval, again_for_s)))
         answers = await asyncio.gather(*map(self._request, verbs))
         for number, answer in enumerate(answers):
             if not answer.ok:
+                if number and answers[0].ok:  # it is approved all the same
+                    self.pipeline.validation.again(approval.decision)
+                    self.wake()
                 what = "the next ones too, of" if number else "of"
                 which = f"{approval.gate} {what} decision {id_text(approval.decision)}"
                 raise DeniedError(f"{answer.code}: {which}, by {approval.approver}")
@@ -138,10 +142,8 @@ class Steering:
         if not by:
             raise DeniedError("a standing approval is withdrawn by a named person")
         found = self.journal.state.standing.get((gate, subject))
-        if found is not None:
-            gone = msgspec.structs.replace(found, until_us=0, reason=text(f"withdrawn by {by}"))
-            if (await self._request(port.SetStanding(gone))).ok:
-                return
+        if found is not None and (await self._request(port.SetStanding(withdrawn(found, by)))).ok:
+            return
         raise NotFoundError(f"no standing approval of {gate} for {subject}")
 
     async def cancel(self, decision: int | str, *, by: str, reason: str = "") -> bool:
@@ -311,7 +313,29 @@ def check_scope(scope: str) -> None:
         )
 
 
-def _standing(decision: Decision, approval: Approval, for_s: float) -> Standing:
+def check_standing(rulings: Sequence[Ruling], for_s: float, *, approved: bool) -> None:
+    """Refuse what cannot stand, before anything is answered.
+
+    Raises:
+        DeniedError: it is no approval, it stands for too long or no time, or two must approve.
+    """
+    if not (approved and 0 < for_s <= STANDING_S_MAX):
+        raise DeniedError(f"again_for_s={for_s:g}", hint=f"for an approval; above 0, at most {STANDING_S_MAX:g}")
+    for ruling in rulings:
+        if ruling.approvers > 1:
+            raise DeniedError(
+                f"TWO_PERSONS: {ruling.gate} asks {ruling.approvers} persons, each time anew",
+                hint="approve it without `again_for_s`",
+            )
+
+
+def withdrawn(standing: Standing, by: str) -> Standing:
+    """A standing approval that somebody takes back."""
+    return msgspec.structs.replace(standing, until_us=0, reason=text(f"withdrawn by {by}"))
+
+
+def standing_of(decision: Decision, approval: Approval, for_s: float) -> Standing:
+    """What an approval says of the next ones of the same content and source, for so long."""
     return Standing(
         gate=approval.gate,
         gate_version=approval.gate_version,

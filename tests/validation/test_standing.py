@@ -113,6 +113,7 @@ def test_two_persons_approve_each_one_anew_and_a_refusal_stands_for_nothing():
         handle = await rig.submit(Payout("a", 50), source="agent")
         with pytest.raises(DeniedError, match="TWO_PERSONS"):
             await rig.on(node.approve(handle.id, by="ann", again_for_s=60))
+        assert await approvals(node, handle) == []  # not half of what was asked
         for asked in ({"approved": False, "again_for_s": 60}, {"again_for_s": 0}, {"again_for_s": 1e9}):
             with pytest.raises(DeniedError, match="again_for_s"):
                 await rig.on(node.approve(handle.id, by="ben", **asked))
