@@ -131,8 +131,14 @@ def test_a_held_one_waits_for_another_person(made, client: Client) -> None:
     assert client.submit("Payout", payout(501), key="held").duplicate
     assert any("denied by ana: no" in line for line in ana.show("held").lines)
     client.submit("Payout", payout(502), key="held too", expires_in_s=600)
-    ana.approve("held too", reason="yes")
+    told = ana.approve("held too", reason="yes", again_for_s=3_600)
+    assert (told.more, told.gates[0].approved_by) == (0, ("ana",))
     assert client.submit("Payout", payout(502), key="held too", wait_s=10).outcome.result == "succeeded"
+    assert client.submit("Payout", payout(502), key="the same", wait_s=10).outcome.result == "succeeded"
+    (stands,) = ana.standing()
+    assert (stands.by, stands.reason, stands.until_us, stands.decision) == ("ana", "yes", told.until_us, told.id)
+    assert ana.withdraw("the same") == (stands,)
+    assert client.standing() == ()
 
 
 def test_the_kill_switch_and_the_budgets(client: Client) -> None:

@@ -127,6 +127,9 @@ def within(tmp_path, monkeypatch):
             handle = await node.submit(
                 Signal(kind="Payout", payload=payload, source="agent-7", tenant="acme", key=f"{CANARY}-key")
             )
+            again = msgspec.json.encode({"account": CANARY, "amount": 601})
+            stands = await node.submit(Signal(kind="Payout", payload=again, source="agent-7", tenant="acme"))
+            await node.approve(stands.id, by="boss", again_for_s=600)
             await main(site(node, Door(node)), node, handle)
 
     return lambda main: asyncio.run(started(main))
@@ -184,6 +187,7 @@ def test_nothing_of_another_tenant_or_source_is_told_or_touched(name, within) ->
         assert not [verb for verb in about if getattr(verb, "decision", None) == handle.id]
         assert node.journal.state.open[handle.id].state == "held"
         assert not node.journal.state.halts
+        assert len(node.journal.state.standing) == 1
 
     within(main)
 
@@ -209,7 +213,7 @@ def test_source_and_tenant_of_what_is_submitted_are_the_credentials(within) -> N
                 body = msgspec.json.encode({"kind": "Payout", "payload": {"account": CANARY, "amount": 1}, **claimed})
                 await ask(app, route, route.path, headers_of(name, app.door), body)
         rows = [row.verb.decision async for row in node.journal.scan() if row.event == "admit"]
-        mine = {(d.source, d.tenant) for d in rows if d.id != handle.id}
+        mine = {(d.source, d.tenant) for d in rows if d.id != handle.id and b"601" not in d.payload}
         assert ("agent-9", "default") in mine
         assert all(source == "agent-9" or tenant == "globex" for source, tenant in mine)
 

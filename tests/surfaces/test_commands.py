@@ -53,7 +53,8 @@ def test_a_held_decision_is_answered_by_someone_else(shell) -> None:
         held = shell.submit("a-18", 600, "--key", "big", code=0)
         assert held["verdict"]["code"] == "LARGE"
         assert shell.json("approve", "big", "--by", "local", code=1)["error"]["code"] == "DENIED"
-        approved = {"id": held["id"], "approved": True, "by": "ana", "more": 0}
+        gates = [{"gate": "large", "approvers": 1, "approved_by": ["ana"]}]
+        approved = {"id": held["id"], "approved": True, "by": "ana", "more": 0, "gates": gates, "until_us": None}
         assert shell.json("approve", "big", "--by", "ana") == approved
         assert shell.submit("a-18", 600, "--key", "big", "--wait")["outcome"]["result"] == "succeeded"
         assert shell.json("approve", "big", "--by", "ana", code=3)["error"]["code"] == "NOT_FOUND"

@@ -4,6 +4,8 @@ Both perform the same steps (`api.py`), which do no input or output themselves.
 """
 
 from .answers import (
+    Answered,
+    Asking,
     Budgets,
     Cancelled,
     Decision,
@@ -17,6 +19,7 @@ from .answers import (
     Quarantined,
     Reserved,
     Ruling,
+    Standing,
     Stopped,
     Story,
     Submitted,
@@ -38,7 +41,9 @@ from .signals import Signal
 
 __all__ = [
     "ONCE",
+    "Answered",
     "ApiError",
+    "Asking",
     "AsyncClient",
     "BadRequestError",
     "Budgets",
@@ -61,6 +66,7 @@ __all__ = [
     "Ruling",
     "ServerError",
     "Signal",
+    "Standing",
     "Stopped",
     "Story",
     "Submitted",

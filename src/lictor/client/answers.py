@@ -198,6 +198,40 @@ class Stopped(Told, frozen=True):
     at_us: int = 0
 
 
+class Asking(Told, frozen=True):
+    """A gate that asks for persons, how many, and who has approved so far."""
+
+    gate: str
+    approvers: int = 1
+    approved_by: tuple[str, ...] = ()
+
+
+class Answered(Told, frozen=True):
+    """An answer that was given; `more` other persons must approve. `until_us`: the same again is approved till then."""
+
+    id: str
+    approved: bool
+    by: str
+    more: int = 0
+    gates: tuple[Asking, ...] = ()
+    until_us: int | None = None
+
+
+class Standing(Told, frozen=True):
+    """A standing approval: what its gate asks of the same content of the same source is approved until then."""
+
+    gate: str
+    source: str
+    by: str
+    decision: str
+    until_us: int
+    kind: str = ""
+    tenant: str | None = None
+    reason: str = ""
+    digest: str = ""
+    at_us: int = 0
+
+
 class Cancelled(Told, frozen=True):
     """`cancelled`: it had not started and has ended. `asked`: it had, and its effectors are asked."""
 

@@ -14,12 +14,14 @@ from urllib.parse import quote
 import msgspec
 
 from .answers import (
+    Answered,
     Budgets,
     Cancelled,
     Decision,
     Outcome,
     Outcomes,
     Quarantined,
+    Standing,
     Stopped,
     Story,
     Submitted,
@@ -53,6 +55,14 @@ class _Entries(msgspec.Struct, frozen=True):
 
 class _Halts(msgspec.Struct, frozen=True):
     halts: tuple[Stopped, ...]
+
+
+class _Standing(msgspec.Struct, frozen=True):
+    standing: tuple[Standing, ...]
+
+
+class _Withdrawn(msgspec.Struct, frozen=True):
+    withdrawn: tuple[Standing, ...]
 
 
 class _Resumed(msgspec.Struct, frozen=True):
@@ -225,10 +235,26 @@ def kept(entry: str, manner: Manner) -> Steps[Quarantined]:
 # -- steer ------------------------------------------------------------------------------------------------------------
 
 
-def answer(what: str, body: Mapping[str, Any], tenant: str | None, manner: Manner, *, approved: bool) -> Steps[None]:
+def answer(
+    what: str, body: Mapping[str, Any], tenant: str | None, manner: Manner, *, approved: bool
+) -> Steps[Answered]:
     """A person's answer: given once, since the second time it is denied as one too many."""
     path = f"{_decision(what)}/{'approve' if approved else 'deny'}"
-    yield from ask(_post(path, body, _given(tenant=tenant), again=False), manner)
+    reply = yield from ask(_post(path, body, _given(tenant=tenant), again=False), manner)
+    return read(Answered, reply.body)
+
+
+def standing(limit: int, manner: Manner) -> Steps[tuple[Standing, ...]]:
+    """What is approved again without asking."""
+    reply = yield from ask(Send("GET", "/v1/standing", _given(limit=limit)), manner)
+    return read(_Standing, reply.body).standing
+
+
+def withdraw(what: str, gate: str | None, tenant: str | None, manner: Manner) -> Steps[tuple[Standing, ...]]:
+    """Ask a person again; the second time there is nothing to withdraw."""
+    path = f"/v1/standing/{quote(what, safe='')}"
+    reply = yield from ask(Send("DELETE", path, _given(gate=gate, tenant=tenant), again=False), manner)
+    return read(_Withdrawn, reply.body).withdrawn
 
 
 def cancel(what: str, reason: str, tenant: str | None, manner: Manner) -> Steps[Cancelled]:

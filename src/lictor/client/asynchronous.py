@@ -11,6 +11,7 @@ from lictor.runtime.randomness import Randomness
 
 from . import api
 from .answers import (
+    Answered,
     Budgets,
     Cancelled,
     Decision,
@@ -18,6 +19,7 @@ from .answers import (
     FeedRow,
     Outcomes,
     Quarantined,
+    Standing,
     Stopped,
     Story,
     Submitted,
@@ -112,13 +114,35 @@ class AsyncClient:
         """At most `limit` outcomes after a cursor, oldest first; waits `wait_s` for news where there are none."""
         return await self._ask(api.outcomes(after, source, limit, wait_s, self._manner))
 
-    async def approve(self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None) -> None:
-        """Approve what a gate holds: exactly this content, once. It is never made again without an answer."""
-        await self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=True))
+    async def approve(
+        self,
+        what: str,
+        *,
+        reason: str = "",
+        gate: str | None = None,
+        again_for_s: float | None = None,
+        tenant: str | None = None,
+    ) -> Answered:
+        """Approve what a gate holds: exactly this content, once. It is never made again without an answer.
 
-    async def deny(self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None) -> None:
+        With `again_for_s` the same content of the same source is approved for so long, while the gate stays as it is.
+        """
+        body = {"reason": reason, "gate": gate, "again_for_s": again_for_s}
+        return await self._ask(api.answer(what, body, tenant, self._manner, approved=True))
+
+    async def standing(self, limit: int = 100) -> tuple[Standing, ...]:
+        """What is approved again without asking, newest first."""
+        return await self._ask(api.standing(limit, self._manner))
+
+    async def withdraw(self, what: str, *, gate: str | None = None, tenant: str | None = None) -> tuple[Standing, ...]:
+        """Withdraw what stands for the content and source of a decision; what it has approved stays so."""
+        return await self._ask(api.withdraw(what, gate, tenant, self._manner))
+
+    async def deny(
+        self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None
+    ) -> Answered:
         """Deny what a gate holds. It is never made again without an answer."""
-        await self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=False))
+        return await self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=False))
 
     async def cancel(self, what: str, *, reason: str = "", tenant: str | None = None) -> Cancelled:
         """Ask to cancel: what has not started ends; what has, is asked to stop and keeps its true result."""

@@ -11,6 +11,7 @@ from lictor.runtime.randomness import Randomness
 
 from . import api
 from .answers import (
+    Answered,
     Budgets,
     Cancelled,
     Decision,
@@ -18,6 +19,7 @@ from .answers import (
     FeedRow,
     Outcomes,
     Quarantined,
+    Standing,
     Stopped,
     Story,
     Submitted,
@@ -107,13 +109,33 @@ class Client:
         """At most `limit` outcomes after a cursor, oldest first; waits `wait_s` for news where there are none."""
         return self._ask(api.outcomes(after, source, limit, wait_s, self._manner))
 
-    def approve(self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None) -> None:
-        """Approve what a gate holds: exactly this content, once. It is never made again without an answer."""
-        self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=True))
+    def approve(
+        self,
+        what: str,
+        *,
+        reason: str = "",
+        gate: str | None = None,
+        again_for_s: float | None = None,
+        tenant: str | None = None,
+    ) -> Answered:
+        """Approve what a gate holds: exactly this content, once. It is never made again without an answer.
 
-    def deny(self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None) -> None:
+        With `again_for_s` the same content of the same source is approved for so long, while the gate stays as it is.
+        """
+        body = {"reason": reason, "gate": gate, "again_for_s": again_for_s}
+        return self._ask(api.answer(what, body, tenant, self._manner, approved=True))
+
+    def standing(self, limit: int = 100) -> tuple[Standing, ...]:
+        """What is approved again without asking, newest first."""
+        return self._ask(api.standing(limit, self._manner))
+
+    def withdraw(self, what: str, *, gate: str | None = None, tenant: str | None = None) -> tuple[Standing, ...]:
+        """Withdraw what stands for the content and source of a decision; what it has approved stays so."""
+        return self._ask(api.withdraw(what, gate, tenant, self._manner))
+
+    def deny(self, what: str, *, reason: str = "", gate: str | None = None, tenant: str | None = None) -> Answered:
         """Deny what a gate holds. It is never made again without an answer."""
-        self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=False))
+        return self._ask(api.answer(what, {"reason": reason, "gate": gate}, tenant, self._manner, approved=False))
 
     def cancel(self, what: str, *, reason: str = "", tenant: str | None = None) -> Cancelled:
         """Ask to cancel: what has not started ends; what has, is asked to stop and keeps its true result."""

@@ -86,13 +86,29 @@ class Show(Ask, frozen=True, kw_only=True):
 
 
 class Approve(Ask, frozen=True, kw_only=True):
-    """A person's answer to a held decision."""
+    """A person's answer to a held decision; with `again_for_s` the same again is approved for so long."""
 
     what: str
     by: str = ""
     approved: bool = True
     gate: str | None = None
     reason: str = ""
+    tenant: str | None = None
+    again_for_s: float | None = None
+
+
+class Standing(Ask, frozen=True, kw_only=True):
+    """Standing approvals, newest first."""
+
+    limit: int = 100
+
+
+class Withdraw(Ask, frozen=True, kw_only=True):
+    """Take back what stands for the content and source of a decision: the one that gave it, or any it has approved."""
+
+    what: str
+    gate: str | None = None
+    by: str = ""
     tenant: str | None = None
 
 

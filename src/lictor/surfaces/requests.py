@@ -24,6 +24,7 @@ from lictor.runtime.ids import id_number, id_text
 from . import asks, overview, shapes
 from .access import asking
 from .access.principal import Principal
+from .answering import Answering
 from .calling import Calling
 from .flow import Flow
 from .halting import in_flight
@@ -46,7 +47,7 @@ ROWS_MAX = 1_000
 ENTRIES_MAX = 10_000
 
 
-class Requests(Calling, Proving):
+class Requests(Answering, Calling, Proving):
     """Answers requests for one node."""
 
     __slots__ = ("flow", "node", "sight")
@@ -130,12 +131,6 @@ class Requests(Calling, Proving):
     async def _show(self, ask: asks.Show) -> Any:
         timeline = await self.node.timeline(await self.sight.decision(self.node.journal, ask.what, ask.tenant))
         return {**plain(timeline.data()), "lines": timeline.lines()}
-
-    async def _approve(self, ask: asks.Approve) -> Any:
-        decision = await self.sight.decision(self.node.journal, ask.what, ask.tenant)
-        by = self.sight.by(ask.by)
-        more = await self.node.approve(decision, by=by, approved=ask.approved, gate=ask.gate, reason=ask.reason)
-        return {"id": id_text(decision), "approved": ask.approved, "by": by, "more": more}
 
     async def _cancel(self, ask: asks.Cancel) -> Any:
         decision = await self.sight.decision(self.node.journal, ask.what, ask.tenant)
@@ -317,7 +312,7 @@ ASKS: dict[str, type[asks.Ask]] = {
     "tools": asks.Tools,
     "list": asks.List,
     "show": asks.Show,
-    "approve": asks.Approve,
+    **Answering.ASKS,
     "cancel": asks.Cancel,
     "halt": asks.Halt,
     "resume": asks.Resume,

@@ -109,6 +109,47 @@ class Limit(TypedDict):
     latched: bool
 
 
+class Asking(TypedDict):
+    """A gate that asks for persons, how many, and who has approved so far."""
+
+    gate: str
+    approvers: int
+    approved_by: list[str]
+
+
+class Answered(TypedDict):
+    """An answer that was given; `more` other persons must approve. `until_us`: the same again is approved till then."""
+
+    id: str
+    approved: bool
+    by: str
+    more: int
+    gates: list[Asking]
+    until_us: int | None
+
+
+class Standing(TypedDict):
+    """A standing approval: what its gate asks of the same content of the same source is approved until then."""
+
+    gate: str
+    kind: str
+    source: str
+    tenant: str | None
+    by: str
+    reason: str
+    decision: str
+    digest: str
+    at_us: int
+    until_us: int
+
+
+class Withdrawn(TypedDict):
+    """What stands no more."""
+
+    by: str
+    withdrawn: list[Standing]
+
+
 class Halted(TypedDict):
     """A halt in force."""
 

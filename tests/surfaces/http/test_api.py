@@ -62,6 +62,32 @@ def test_a_held_decision_is_approved_and_done() -> None:
     assert [(row["id"], row["outcome"]["result"]) for row in feed["outcomes"]] == [(held, "succeeded")]
 
 
+def test_the_same_again_is_approved_for_a_while_and_withdrawn() -> None:
+    async def scenario(http):
+        held = (await http.post(DECISIONS, json=payout(501))).json()["id"]
+        async with client(http.server, await key(http.node, "boss", "approve")) as boss:
+            long = await boss.post(f"{DECISIONS}/{held}/approve", json={"again_for_s": 1e9})
+            no = await boss.post(f"{DECISIONS}/{held}/deny", json={"again_for_s": 60})
+            yes = await boss.post(f"{DECISIONS}/{held}/approve", json={"again_for_s": 3600})
+            await http.put("/v1/budgets/cash/limit", json={"limit": "9000", "scope": "default"})
+            done = await http.post(DECISIONS, json=payout(501, key="next"), params={"wait_s": "10"})
+            listed = await boss.get("/v1/standing")
+            gone = await boss.delete("/v1/standing/next", params={"gate": "large"})
+            again = await boss.delete("/v1/standing/next")
+            waits = await http.post(DECISIONS, json=payout(501))
+        return long, no, yes, done, listed, gone, again, waits
+
+    long, no, yes, done, listed, gone, again, waits = run(scenario)
+    assert [each.status_code for each in (long, no, yes, done, listed, gone, again, waits)] == [
+        400, 400, 200, 200, 200, 200, 404, 202,
+    ]  # fmt: skip
+    assert done.json()["outcome"]["result"] == "succeeded"
+    (row,) = listed.json()["standing"]
+    assert (row["decision"], row["by"], row["until_us"]) == (yes.json()["id"], "boss", yes.json()["until_us"])
+    assert gone.json() == {"by": "boss", "withdrawn": [row]}
+    assert waits.json()["verdict"]["result"] == "held"
+
+
 def test_lists_are_paged_by_key() -> None:
     async def scenario(http):
         made = [(await http.post(DECISIONS, json=payout(1))).json()["id"] for _ in range(5)]

@@ -21,8 +21,7 @@ from lictor.errors import (
     JournalLockedError,
     NotFoundError,
 )
-from lictor.journal.open import Open, approved_by
-from lictor.journal.port import Approve, Cancel, Quarantine, SetGrant, SetHalt, SetLimit, Verb
+from lictor.journal.port import Approve, Cancel, Quarantine, SetGrant, SetHalt, SetLimit, SetStanding, Verb
 from lictor.journal.sqlite.file import APPLICATION_ID
 from lictor.journal.sqlite.journal import SqliteJournal
 from lictor.journal.sqlite.keys import StoredKeys
@@ -35,13 +34,14 @@ from lictor.journal.state import State
 from lictor.monitoring.past_quality import past_quality
 from lictor.monitoring.redaction import Redactor
 from lictor.monitoring.timeline import timeline
-from lictor.records import Approval, Halt, Ruling
+from lictor.records import Approval, Halt
 from lictor.runtime.clock import SystemClock
 from lictor.runtime.ids import id_text
 from lictor.runtime.randomness import Randomness
-from lictor.steering import check_scope
+from lictor.steering import check_scope, check_standing, standing_of, withdrawn
 from lictor.surfaces import asks, requests, views
 from lictor.surfaces.access import asking
+from lictor.surfaces.answering import answered, holding, standing, standing_data, standing_for
 from lictor.surfaces.sight import OWNER
 
 
@@ -125,18 +125,34 @@ async def read(path: Path, do: str, asked: dict[str, Any]) -> Any:
             return await requests.quarantine_listed(journal, asks.QuarantineList(**given))
         if do == "quarantine_show":
             return await requests.quarantine_shown(journal, asks.QuarantineShow(**given))
+        if do == "standing":
+            rows = await standing(journal, OWNER, SystemClock().wall_us())
+            return [standing_data(*row) for row in rows[: max(1, given.get("limit", 100))]]
         if do == "keys_list":
             return asking.listed(journal.state.grants, SystemClock().wall_us())
-        rows = await journal.outcomes(given.get("source"), given.get("after", 0), given.get("limit", 100))
-        return [views.feed_data(row) for row in rows]
+        fed = await journal.outcomes(given.get("source"), given.get("after", 0), given.get("limit", 100))
+        return [views.feed_data(row) for row in fed]
 
 
 #: What a file can answer by itself.
-READS = frozenset({"list", "show", "limits", "quality", "quarantine_list", "quarantine_show", "outcomes", "keys_list"})
+READS = frozenset(
+    {
+        "list",
+        "show",
+        "limits",
+        "quality",
+        "quarantine_list",
+        "quarantine_show",
+        "outcomes",
+        "keys_list",
+        "standing",
+    }
+)
 #: What can be written to it without an App.
 WRITES = frozenset(
     {
         "approve",
+        "withdraw",
         "cancel",
         "halt",
         "resume",
@@ -174,12 +190,11 @@ async def write(path: Path, do: str, asked: dict[str, Any]) -> Any:
                 raise NotFoundError(f"decision {result['id']} is not open")
             if not answer.ok:
                 raise DeniedError(f"{answer.code}: {do} of {asked.get('what', '')}")
-            if do == "approve" and answer.open is not None and result["approved"]:
-                short = (
-                    r.approvers - len(approved_by(answer.open.approvals, r.gate, r.version))
-                    for r in holding(answer.open)
-                )
-                result["more"] = max(short, default=0)
+            if do == "approve" and answer.open is not None:
+                asking = [r for r in holding(answer.open) if asked.get("gate") in (None, r.gate)]
+                told = answered(answer.open.decision.id, answer.open, asking, asked["by"], approved=result["approved"])
+                short = (g["approvers"] - len(g["approved_by"]) for g in told["gates"] if result["approved"])
+                result |= {"gates": told["gates"], "more": max(short, default=0)}
             if do == "cancel" and answer.open is not None:
                 result |= {"cancelled": answer.outcome is not None, "asked": answer.outcome is None}
         return result
@@ -191,6 +206,7 @@ async def _verbs(
     journal: SqliteJournal, do: str, asked: dict[str, Any], now_us: int
 ) -> tuple[list[Verb], dict[str, Any]]:
     by, reason = asked["by"], asked.get("reason", "")
+    verbs: list[Verb]
     if do in _KEYS:
         ask = msgspec.convert({name: value for name, value in asked.items() if value is not None}, _KEYS[do])
         grants, told = asking.changed(journal.state.grants, ask, now_us, Randomness().bytes)
@@ -205,38 +221,49 @@ async def _verbs(
         return _limit(journal, asked, now_us)
     if do == "quarantine_discard":
         entry = OWNER.entry(journal, asked["what"])
-        gone = type(entry)(**{**_fields(entry), "state": "discarded", "by": by})
-        return [Quarantine(gone)], {"entry": id_text(entry.id), "state": "discarded", "by": by}
+        discarded = type(entry)(**{**_fields(entry), "state": "discarded", "by": by})
+        return [Quarantine(discarded)], {"entry": id_text(entry.id), "state": "discarded", "by": by}
+    if do == "withdraw":
+        wanted = asks.Withdraw(what=asked["what"], gate=asked.get("gate"), by=by, tenant=asked.get("tenant"))
+        gone = await standing_for(journal, OWNER, wanted, now_us)
+        verbs = [SetStanding(withdrawn(one, by)) for one, _ in gone]
+        return verbs, {"by": by, "withdrawn": [standing_data(*one) for one in gone]}
     decision = await OWNER.decision(journal, asked["what"], asked.get("tenant"))
     if do == "cancel":
         return [Cancel(decision, now_us, by, reason)], {"id": id_text(decision)}
-    found = journal.state.find(decision)
-    gate = asked.get("gate")
+    return _approve(journal, decision, asked, now_us)
+
+
+def _approve(
+    journal: SqliteJournal, decision: int, asked: dict[str, Any], now_us: int
+) -> tuple[list[Verb], dict[str, Any]]:
+    found, by, gate, for_s = journal.state.find(decision), asked["by"], asked.get("gate"), asked.get("again_for_s")
     wanted = [r for r in holding(found) if gate in (None, r.gate)]
     if found is None or not wanted:
         raise NotFoundError(f"decision {id_text(decision)} is not held" + (f" by {gate}" if gate else ""))
     approved = bool(asked.get("approved", True))
-    verbs: list[Verb] = [
-        Approve(
-            Approval(
-                decision=decision,
-                gate=ruling.gate,
-                gate_version=ruling.version,
-                digest=found.decision.digest,
-                approver=by,
-                approved=approved,
-                at_us=now_us,
-                reason=reason,
-            )
+    if for_s is not None:
+        check_standing(wanted, for_s, approved=approved)
+    verbs: list[Verb] = []
+    until_us = None
+    for ruling in wanted:
+        approval = Approval(
+            decision=decision,
+            gate=ruling.gate,
+            gate_version=ruling.version,
+            digest=found.decision.digest,
+            approver=by,
+            approved=approved,
+            at_us=now_us,
+            reason=asked.get("reason", ""),
         )
-        for ruling in wanted
-    ]
-    return verbs, {"id": id_text(decision), "approved": approved, "by": by, "more": 0}
-
-
-def holding(found: Open | None) -> list[Ruling]:
-    """What a decision waits for a person for."""
-    return [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow] if found is not None else []
+        verbs.append(Approve(approval))
+        if for_s is not None:
+            stands = standing_of(found.decision, approval, for_s)
+            verbs.append(SetStanding(stands))
+            until_us = stands.until_us
+    told = answered(decision, found, wanted, by, approved=approved)
+    return verbs, {**told, "until_us": until_us}
 
 
 def _limit(journal: SqliteJournal, asked: dict[str, Any], now_us: int) -> tuple[list[Verb], dict[str, Any]]:

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 
 from lictor.errors import LictorError
 
-from . import auditing, files, keys, looking, mcp, measuring, proving, quarantine, running, steering, top
+from . import auditing, files, keys, looking, mcp, measuring, proving, quarantine, running, standing, steering, top
 from .output import Exit, coded, defect, fail
 
 RUN = Group("Run and decide", sort_key=1)
@@ -64,6 +64,10 @@ def build() -> App:
     for judge in (quarantine.list_, quarantine.show_, quarantine.replay_, quarantine.discard_):
         kept.command(judge, name=judge.__name__.rstrip("_"))
     app.command(kept)
+    stands = App(name="standing", help="List or withdraw the approvals that stand for the next ones.", group=STEER)
+    for look in (standing.list_, standing.withdraw):
+        stands.command(look, name=look.__name__.rstrip("_"))
+    app.command(stands)
     held = App(name="keys", help="Make, list, rotate or revoke the API keys of a journal.", group=STEER)
     for handle in (keys.make, keys.list_, keys.rotate, keys.revoke):
         held.command(handle, name=handle.__name__.rstrip("_"))

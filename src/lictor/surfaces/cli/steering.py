@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from lictor.errors import MalformedError
 
-from .output import Exit, document, say
+from .output import Exit, document, moment, say
 from .reach import FLAG, Where, login
 from .running import json_of
 
@@ -26,11 +26,16 @@ def approve(
     by: By = "",
     gate: Annotated[str | None, Parameter(help="Which gate's question; all that hold it unless given.")] = None,
     reason: Reason = "",
+    again_for: Annotated[
+        str | None, Parameter(help="Approve the same content of the same source for so long: 2h, 7d.")
+    ] = None,
     tenant: Tenant = None,
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """Approve a held decision: exactly this content, once, and never by its own source."""
-    _answer(what, by or login(), gate, reason, tenant, where, approved=True)
+    given: dict[str, Any] = {"what": what, "by": by or login(), "gate": gate, "reason": reason, "tenant": tenant}
+    done = where.ask("approve", **given, approved=True, again_for_s=_seconds(again_for))
+    tell(where, done, f"approved {done['id']} by {done['by']}{_so_far(done)}{_stands(done)}")
 
 
 def deny(
@@ -44,15 +49,32 @@ def deny(
     where: Where = Where(),  # noqa: B008 - frozen
 ) -> None:
     """Deny a held decision."""
-    _answer(what, by or login(), gate, reason, tenant, where, approved=False)
+    given: dict[str, Any] = {"what": what, "by": by or login(), "gate": gate, "reason": reason, "tenant": tenant}
+    done = where.ask("approve", **given, approved=False)
+    tell(where, done, f"denied {done['id']} by {done['by']}")
 
 
-def _answer(
-    what: str, by: str, gate: str | None, reason: str, tenant: str | None, where: Where, *, approved: bool
-) -> None:
-    done = where.ask("approve", what=what, by=by, gate=gate, reason=reason, tenant=tenant, approved=approved)
-    more = f"; {done['more']} more must approve" if done["more"] else ""
-    _tell(where, done, f"{'approved' if approved else 'denied'} {done['id']} by {by}{more}")
+def _so_far(done: dict[str, Any]) -> str:
+    """Who has approved, where several persons must."""
+    told = [
+        f"; {len(asks['approved_by'])} of {asks['approvers']} approved"
+        + (f" {asks['gate']}" if len(done["gates"]) > 1 else "")
+        + f": {', '.join(asks['approved_by'])}"
+        for asks in done["gates"]
+        if asks["approvers"] > 1
+    ]
+    return "".join(told)
+
+
+def _stands(done: dict[str, Any]) -> str:
+    until_us = done["until_us"]
+    return "" if until_us is None else f"; the same again is approved until {moment(until_us)} UTC"
+
+
+def _seconds(text: str | None) -> float | None:
+    from lictor.surfaces.access.keys import span_s
+
+    return None if text is None else span_s(text)
 
 
 def cancel(
@@ -67,7 +89,7 @@ def cancel(
     """Ask to cancel: what has not started ends cancelled; what has, is asked to stop and keeps its true result."""
     done = where.ask("cancel", what=what, by=by or login(), reason=reason, tenant=tenant)
     told = "cancelled" if done["cancelled"] else "has started; asked to stop:"
-    _tell(where, done, f"{told} {done['id']}")
+    tell(where, done, f"{told} {done['id']}")
 
 
 def resolve(  # noqa: PLR0913 - each is a part of the news
@@ -103,7 +125,7 @@ def resolve(  # noqa: PLR0913 - each is a part of the news
         tenant=tenant,
     )
     told = f"{what} is {result}" if done["new"] else f"nothing changes: {what} had ended, or this was reported before"
-    _tell(where, done, told)
+    tell(where, done, told)
     return Exit.DONE if done["new"] else Exit.NO
 
 
@@ -118,7 +140,7 @@ def halt(
 ) -> None:
     """Halt a scope: nothing starts in it from the moment that this returns, until a person resumes it."""
     done = where.ask("halt", scope=scope, by=by or login(), reason=reason, reduce_only=reduce_only)
-    _tell(where, done, f"{done['mode']}: {scope}; lift it: lictor resume {scope}")
+    tell(where, done, f"{done['mode']}: {scope}; lift it: lictor resume {scope}")
 
 
 def resume(
@@ -131,7 +153,7 @@ def resume(
 ) -> None:
     """Lift a halt."""
     done = where.ask("resume", scope=scope, by=by or login(), reason=reason)
-    _tell(where, done, f"resumed: {scope}" if done["was_halted"] else f"{scope} was not halted")
+    tell(where, done, f"resumed: {scope}" if done["was_halted"] else f"{scope} was not halted")
 
 
 def limit_set(
@@ -146,7 +168,7 @@ def limit_set(
 ) -> None:
     """Set the limit of a balance's scope. Lowering it only blocks new reservations."""
     done = where.ask("set_limit", budget=budget, limit=limit, scope=scope, by=by or login(), reset_latch=reset_latch)
-    _tell(where, done, f"{budget}/{scope} has the limit {done['limit']}")
+    tell(where, done, f"{budget}/{scope} has the limit {done['limit']}")
 
 
 def pair(text: str, what: str) -> tuple[str, str]:
@@ -161,7 +183,8 @@ def pair(text: str, what: str) -> tuple[str, str]:
     return name, value
 
 
-def _tell(where: Where, done: dict[str, Any], told: str) -> None:
+def tell(where: Where, done: dict[str, Any], told: str) -> None:
+    """What was done: as JSON, or in words, and whether a node has done it."""
     if where.json:
         document(done)
     else:

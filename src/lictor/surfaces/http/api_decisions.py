@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 from msgspec import Meta
 
+from lictor.steering import STANDING_S_MAX
 from lictor.surfaces import asks, shapes
 from lictor.surfaces.access.principal import Permission
 
@@ -64,6 +65,24 @@ class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     gate: Name | None = None
 
 
+class Approving(Approval, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The same; with `again_for_s` the same content of the same source is approved for so long."""
+
+    again_for_s: Annotated[float, Meta(gt=0, le=STANDING_S_MAX)] | None = None
+
+
+class Stood(Query, frozen=True, kw_only=True):
+    """How many at most."""
+
+    limit: Limit = 100
+
+
+class Whose(Tenant, frozen=True, kw_only=True):
+    """Which gate's, all unless given; and whose key it is, where several tenants have it."""
+
+    gate: Name | None = None
+
+
 class News(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What became of an action. `settled` is what was truly used, by balance; `report` makes the news count once."""
 
@@ -91,13 +110,10 @@ class Story(TypedDict):
     lines: list[str]
 
 
-class Approved(TypedDict):
-    """An answer that was given; `more` is how many other persons must approve before it goes on."""
+class Stands(TypedDict):
+    """What stands, the newest first."""
 
-    id: str
-    approved: bool
-    by: str
-    more: int
+    standing: list[shapes.Standing]
 
 
 class Cancelled(TypedDict):
@@ -172,9 +188,21 @@ async def deny(asked: Asked) -> Response:
 
 async def _answered(asked: Asked, *, approved: bool) -> Response:
     body: Approval = asked.body
+    for_s = body.again_for_s if isinstance(body, Approving) else None
     what, tenant = asked.path["what"], asked.query.tenant
     given = {"what": what, "tenant": tenant, "approved": approved, "gate": body.gate, "reason": body.reason}
-    return answer(await asked.requests.ask("approve", **given))
+    return answer(await asked.requests.ask("approve", **given, again_for_s=for_s))
+
+
+async def standing(asked: Asked) -> Response:
+    """What stands."""
+    return answer({"standing": await asked.requests.ask("standing", limit=asked.query.limit)})
+
+
+async def withdraw(asked: Asked) -> Response:
+    """Ask a person again."""
+    q: Whose = asked.query
+    return answer(await asked.requests.ask("withdraw", what=asked.path["what"], gate=q.gate, tenant=q.tenant))
 
 
 async def cancel(asked: Asked) -> Response:
@@ -234,11 +262,20 @@ ROUTES = (
     ),
     Route(
         "POST", ONE + "/approve", Permission.APPROVE, approve, "Approve what a gate holds",
-        body=Approval, query=Tenant, gives=Approved, also={**_BAD, **_MISSING},
+        body=Approving, query=Tenant, gives=shapes.Answered, also={**_BAD, **_MISSING},
     ),
     Route(
         "POST", ONE + "/deny", Permission.APPROVE, deny, "Deny what a gate holds",
-        body=Approval, query=Tenant, gives=Approved, also={**_BAD, **_MISSING},
+        body=Approval, query=Tenant, gives=shapes.Answered, also={**_BAD, **_MISSING},
+    ),
+    Route(
+        "GET", "/v1/standing", Permission.READ, standing, "What is approved again without asking, and until when",
+        query=Stood, gives=Stands, also=_BAD,
+    ),
+    Route(
+        "DELETE", "/v1/standing/{what}", Permission.APPROVE, withdraw,
+        "Withdraw what stands for the content and source of a decision",
+        query=Whose, gives=shapes.Withdrawn, also={**_BAD, **_MISSING},
     ),
     Route(
         "POST", ONE + "/cancel", Permission.OPERATE, cancel, "Ask to cancel a decision",
