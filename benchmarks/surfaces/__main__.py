@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.speed.machine import refuse_memory, wait_until_quiet
-from benchmarks.surfaces import figures, tamper
+from benchmarks.surfaces import figures, suites, tamper
 from benchmarks.surfaces.drive import drive, serving, watched
 from benchmarks.surfaces.figures import Samples
 from lictor.surfaces.evidence import Evidence, table
 
-#: Samples that suites write: {"cases": .., "findings": ..} and {"as_declared": ..}.
-SUITES = ("schemathesis", "authorization")
+#: Test files of the default run that show a line of the issue as they stand.
+SUITES = {
+    "authorization": ("tests/security/test_authorization.py",),
+    "canaries": ("tests/security/test_secrets.py", "tests/security/test_stored_xss.py"),
+    "mcp": ("tests/surfaces/mcp",),
+    "browser": ("tests/surfaces/dashboard",),
+    "way": ("tests/test_readme.py", "tests/surfaces/test_from_world_to_world.py"),
+}
+PARTS = ("rates", "lists", "tamper", "schemathesis", "inspector", "suites")
 
 
 class Size(NamedTuple):
@@ -73,19 +80,20 @@ def measure(options: argparse.Namespace, size: Size) -> tuple[Samples, dict[str,
         "rates": lambda: rates(options.out.resolve(), size, samples, options.quiet_s),
         "lists": lambda: lists(options.out.resolve(), size, samples),
         "tamper": lambda: samples.update(tamper=[tamper.measure(size.tampered)]),
+        "schemathesis": lambda: samples.update(schemathesis=[suites.schemathesis(quick=options.quick)]),
+        "inspector": lambda: samples.update(inspector=[suites.inspector(options.out.resolve())]),
+        "suites": lambda: samples.update(
+            {name: [suites.passed(options.out.resolve(), *paths)] for name, paths in SUITES.items()}
+        ),
     }
     for name, part in parts.items():
-        if options.only and name not in options.only:
+        if name not in (options.only or PARTS):
             continue
         try:
             part()
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             failures[name] = str(error)
             print(f"{name}: FAILED: {error}", file=sys.stderr)
-    for name in SUITES:
-        path = options.out / f"{name}.json"
-        if path.exists():
-            samples[name] = [json.loads(path.read_bytes())]
     return samples, failures
 
 
@@ -93,9 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run and report; the exit code says whether every run ran, not whether targets were met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.surfaces", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/surfaces"), help="where the report and the data go")
-    parser.add_argument(
-        "--only", action="append", choices=("rates", "lists", "tamper"), help="measure these parts alone"
-    )
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure these parts alone")
     parser.add_argument("--quiet-s", type=float, default=5.0, help="how long a run waits for other processes")
     parser.add_argument("--quick", action="store_true", help="everything small, once; not for quoting")
     options = parser.parse_args(arguments)

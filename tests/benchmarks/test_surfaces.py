@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from benchmarks.surfaces import figures, lists, tamper
+from benchmarks.surfaces import figures, lists, suites, tamper
 from benchmarks.surfaces.drive import drive, serving, watched
 
 from lictor.surfaces.evidence import Evidence
@@ -55,14 +55,15 @@ def test_the_figures_are_judged_and_what_was_not_measured_is_not_met(tmp_path) -
         "watched": [{"per_second": 990.0, "wrong": {}, **seen}],
         "lists": [{"p50_ms": 1.0, "p99_ms": 300.0}],
         "tamper": [{"flipped": 10, "flipped found": 9}],
-        "authorization": [{"as_declared": 1.0}],
+        "authorization": [{"passed": 9, "run": 9, "skipped": 0}],
+        "mcp": [{"passed": 8, "run": 9, "skipped": 0}],
     }
     figures.show(evidence, samples, 2)
     shows = {one["id"]: one for one in json.loads(evidence.write(tmp_path, ended_us=1).read_bytes())["shows"]}
     assert shows["S5 single of a bare route"]["value"] == pytest.approx(0.5)
     assert shows["S4 throughput lost to 2 viewers"]["value"] == pytest.approx(0.01)
     met = {name for name, one in shows.items() if one["met"]}
-    assert {"S5 single of a bare route", "S4 throughput lost to 2 viewers", "S2 authorization as declared"} <= met
+    assert {"S5 single of a bare route", "S4 throughput lost to 2 viewers", "S2 authorization matrix as declared"} <= met
     unmet = {
         "S2 schemathesis cases", "S2 tampering found, flipped", "S2 tampering found, moved",
         "S4 lists, any filter, p99", "S5 HTTP submits, one a request", "S5 HTTP submits, NDJSON",
@@ -70,3 +71,9 @@ def test_the_figures_are_judged_and_what_was_not_measured_is_not_met(tmp_path) -
     }  # fmt: skip
     assert not unmet & met
     assert shows["S2 schemathesis cases"]["value"] is None
+
+
+def test_a_suite_that_fails_in_part_is_counted_as_what_passed(tmp_path) -> None:
+    suite = tmp_path / "test_some.py"
+    suite.write_text("import pytest\ndef test_a(): pass\ndef test_b(): assert 0\ndef test_c(): pytest.skip('why')\n")
+    assert suites.passed(tmp_path, str(suite)) == {"passed": 1, "run": 2, "skipped": 1}
