@@ -72,8 +72,12 @@ def test_a_scoped_key_sees_its_own_and_nothing_of_others(stand):
         assert scoped.get("/decisions?q=theirs").text.count("no decision has the id or key") == 1
         assert id_text(held.id) not in scoped.get("/approvals").text
         assert "billing" not in scoped.get("/sources").text
+        for page in ("/halt", "/decisions", "/quarantine"):
+            assert "billing" not in scoped.get(page).text, page
         for whole in ("/", "/effectors", "/quality", "/audit", "/rehearse"):
             assert scoped.get(whole).status_code == 403
+    with with_key(stand, "read", tenants=["acme"]) as scoped:
+        assert "globex" not in scoped.get("/halt").text
 
 
 def test_a_reader_changes_nothing(stand):
@@ -137,6 +141,49 @@ def test_an_approval_card_says_what_it_leaves_and_what_was_approved_last(stand, 
     card = page[page.index("held-second") :]
     assert re.search(r"Reserves 2,400 of <b>cash/globex</b>: [\d,]+ left now, <b class=\"\">[\d,]+ after", card)
     assert re.search(r'class="changed"><th scope="row">amount</th><td><code>2400</code></td><td><code>2100', card)
+
+
+def test_a_card_for_two_persons_says_who_has_approved_and_what_both_would_leave(stand, client):
+    held = stand.submit(Payout("a-27", 5_100), key="held-two", tenant="globex")
+    id_ = id_text(held.id)
+    assert "<b>0 of 2 approved</b>." in _card(client, id_)
+    digest = stand.node.journal.state.open[held.id].decision.digest.hex()
+    asked = {"answer": "approve", "digest": digest}
+    assert client.post(f"/decisions/{id_}/answer", data={**asked, "again_for_s": "3600"}).status_code == 403
+    stand.do(stand.node.approve(held.id, by="ann"))
+    card = _card(client, id_)
+    assert "<b>1 of 2 approved</b>: ann." in card
+    assert re.search(r"Reserves 5,100 of <b>cash/globex</b>: [\d,]+ left now, <b class=\"\">[\d,]+ after", card)
+    assert "again_for_s" not in card
+    assert client.post(f"/decisions/{id_}/answer", data=asked).status_code == 303
+    assert stand.do(held.outcome()).result == "succeeded"
+
+
+def _card(client, id_: str) -> str:
+    page = client.get("/approvals").text
+    return page[page.index(f'id="h-{id_}"') :].split("</article>")[0]
+
+
+def test_what_stands_is_listed_and_withdrawn_by_who_may_approve_it(stand, client):
+    held = stand.submit(Payout("a-28", 2_700), key="stands")
+    stand.do(stand.node.approve(held.id, by="ann", again_for_s=3_600))
+    id_ = id_text(held.id)
+    withdraw = f"/approvals/standing/{id_}"
+    assert f'action="{withdraw}"' in client.get("/approvals").text
+    with with_key(stand, "read") as reader:
+        page = reader.get("/approvals").text
+        assert id_ in page
+        assert withdraw not in page
+        assert reader.post(withdraw, data={"gate": "large"}).status_code == 403
+    with with_key(stand, "approve", tenants=["globex"]) as other:
+        assert id_ not in other.get("/approvals").text
+        assert other.post(withdraw, data={"gate": "large"}).status_code == 404
+    assert client.post(withdraw, data={"gate": "other"}).status_code == 404
+    assert client.post(withdraw, data={"gate": "large"}).status_code == 303
+    assert withdraw not in client.get("/approvals").text
+    told = client.get("/audit").text
+    assert "approved for the next ones" in told
+    assert "withdrawn by ana" in told
 
 
 def test_a_refused_one_is_submitted_again_once(stand, client):

@@ -22,7 +22,7 @@ from lictor.surfaces.views import decision_data
 
 from . import words
 from .again import again
-from .page import form, page, see
+from .page import form, page, see, sources_of
 
 ROWS = 50
 #: Decisions that one bulk action reaches; it says when there are more.
@@ -110,7 +110,7 @@ async def decisions_page(asked: Asked) -> Response:
         active=wanted.query(before="", q=""),
         states=STATES,
         kinds=list(app.kinds),
-        sources=list(app.sources),
+        sources=sources_of(asked.node, asked.principal),
         actions=actions(asked, wanted),
     )
 

@@ -6,11 +6,12 @@ import msgspec
 
 from lictor.node import Node
 from lictor.steering import check_scope
+from lictor.surfaces.access.principal import Principal
 from lictor.surfaces.halting import in_flight
 from lictor.surfaces.http.answers import Response
 from lictor.surfaces.http.route import Asked
 
-from .page import form, page, see
+from .page import form, page, see, sources_of
 
 
 class Halting(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ async def halt_page(asked: Asked) -> Response:
         scope=scope,
         done=asked_for.done,
         effect=in_flight(asked.node, scope, asked.requests.sight),
-        choices=choices(asked.node),
+        choices=choices(asked.node, asked.principal),
         halted={halt["scope"]: halt for halt in asked.requests.halted()},
     )
 
@@ -62,13 +63,14 @@ async def resume_now(asked: Asked) -> Response:
     return see("/halt", scope=scope, done="resumed")
 
 
-def choices(node: Node) -> list[tuple[str, list[str]]]:
-    """Scopes that can be named here."""
-    tenants = sorted({found.decision.tenant for found in node.journal.state.open.values()} | set(node.app.tenants))
+def choices(node: Node, principal: Principal) -> list[tuple[str, list[str]]]:
+    """Scopes that can be named here, of sources and tenants those that one sees."""
+    there = {found.decision.tenant for found in node.journal.state.open.values()} | set(node.app.tenants)
+    tenants = sorted(name for name in there if principal.tenants is None or name in principal.tenants)
     groups = [
         ("kind", list(node.app.kinds)),
         ("effector", list(node.app.effectors)),
-        ("source", list(node.app.sources)),
+        ("source", sources_of(node, principal)),
         ("tenant", tenants[:20]),
     ]
     return [(what, [f"{what}:{name}" for name in names]) for what, names in groups if names]

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from lictor.errors import LictorError, MalformedError
+from lictor.node import Node
 from lictor.surfaces.access import csrf
-from lictor.surfaces.access.principal import Permission
+from lictor.surfaces.access.principal import Permission, Principal
 from lictor.surfaces.http.answers import Answer, Pairs
 from lictor.surfaces.http.problem import status_of
 from lictor.surfaces.http.route import Asked
@@ -107,7 +108,7 @@ def around(asked: Asked) -> dict[str, Any]:
         "health": node.health(),
         "halts": asked.requests.halted(),
         "held_count": held,
-        "kept_count": len(state.quarantine),
+        "kept_count": _kept_count(asked),
         "principal": principal,
         "may": {each.value: principal.may(each) for each in Permission},
         "csrf": csrf.token(asked),
@@ -117,6 +118,16 @@ def around(asked: Asked) -> dict[str, Any]:
         "here": f"{path}?{query}" if query else path,
         "static": f"/static/{static_version()}",
     }
+
+
+def _kept_count(asked: Asked) -> int:
+    kept, sight = asked.node.journal.state.quarantine, asked.requests.sight
+    return len(kept) if sight.whole else sum(map(sight.sees_entry, kept.values()))
+
+
+def sources_of(node: Node, principal: Principal) -> list[str]:
+    """The declared sources that one sees."""
+    return [name for name in node.app.sources if principal.sources is None or name in principal.sources]
 
 
 def refused(asked: Asked, error: LictorError) -> Answer:

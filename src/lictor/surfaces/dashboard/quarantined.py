@@ -11,7 +11,7 @@ from lictor.surfaces.http.problem import HttpError
 from lictor.surfaces.http.route import Asked
 
 from . import words
-from .page import form, page, see
+from .page import form, page, see, sources_of
 
 SHOWN = 100
 
@@ -27,7 +27,7 @@ async def quarantine_page(asked: Asked) -> Response:
     chosen: Chosen = asked.query
     rows = await asked.requests.ask("quarantine_list", source=chosen.source or None, limit=SHOWN)
     kept = [row for row in rows if row["state"] == "kept"]
-    return page(asked, "quarantine.html", rows=kept, chosen=chosen, sources=list(asked.node.app.sources))
+    return page(asked, "quarantine.html", rows=kept, chosen=chosen, sources=sources_of(asked.node, asked.principal))
 
 
 async def entry_page(asked: Asked) -> Response:
