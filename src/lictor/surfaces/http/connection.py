@@ -18,6 +18,8 @@ HEAD_BYTES_MAX = 64 << 10
 HEAD_S = 10.0
 #: Bytes of a body come at least so often, unless we do not read them.
 STALL_S = 30.0
+#: Who does not read what is sent is given up after so long.
+UNREAD_S = 60.0
 #: What still comes of a body after its answer is thrown away for so long.
 DISCARD_S = 10.0
 CONNECTIONS_MAX = 2_000
@@ -29,6 +31,8 @@ class Connection(HttpToolsProtocol):
     connections_max: ClassVar[int] = CONNECTIONS_MAX
     transport: Any
     cycle: Any
+    #: Since when more waits to be sent than should; None where the other side reads.
+    unread_s: float | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -43,6 +47,21 @@ class Connection(HttpToolsProtocol):
         self.heard_s = self.loop.time()
         if len(self.connections) > self.connections_max:
             self.refuse(HttpError(503, "BUSY", f"{self.connections_max} connections are open", retry_after_s=1.0))
+
+    def pause_writing(self) -> None:
+        """The other side reads more slowly than it is told."""
+        self.unread_s = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self.unread_s = None
+        super().resume_writing()
+
+    def drop_unread(self, now_s: float) -> None:
+        """Give it up where nobody reads; an orderly close would wait for them."""
+        if self.unread_s is not None and now_s - self.unread_s > UNREAD_S:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes."""

@@ -109,6 +109,7 @@ class HttpServer:
             now_s = asyncio.get_running_loop().time()
             for connection in [*self._server.server_state.connections]:
                 connection.look(now_s)
+                connection.drop_unread(now_s)
 
     async def stop(self) -> None:
         """Take no more, let what runs answer, close."""
