@@ -16,6 +16,8 @@ Response = Callable[[Scope, Receive, Send], Awaitable[None]]
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
+#: The extension of a server that sends an `Answer` at once: called with it, True where it was sent (connection.py).
+WHOLE = "lictor.whole"
 
 encode = msgspec.json.Encoder(decimal_format="string", enc_hook=str).encode
 

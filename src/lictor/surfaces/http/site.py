@@ -25,7 +25,7 @@ from lictor.surfaces.access.principal import Permission, Principal
 from lictor.surfaces.requests import Requests
 
 from .answers import JSON as JSON_MEDIA
-from .answers import Answer, Receive, Response, Scope, Send
+from .answers import WHOLE, Answer, Receive, Response, Scope, Send
 from .crossing import crossed
 from .decoding import decode
 from .events import Hub
@@ -70,7 +70,9 @@ class Site:
             response = problem(defect())
         if type(response) is Answer and response.media is JSON_MEDIA:  # by far the most frequent, and sets none itself
             response.headers += self.door.guard.pairs
-            await response(scope, receive, send)
+            whole = scope.get("extensions", {}).get(WHOLE)
+            if whole is None or not whole(response):
+                await response(scope, receive, send)
         else:
             await response(scope, receive, self.door.guard.around(send))
 
