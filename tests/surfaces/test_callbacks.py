@@ -57,6 +57,7 @@ def test_it_is_told_until_it_is_taken_and_order_is_kept():
         async with Site() as site:
             for rude in (500, 503, 302, 404):
                 site.says("/agent-7", rude)
+            site.says("/agent-7", 503, retry_after="2\u00b2")  # a digit to Python, and no number
             site.does("/agent-7", hang_up)
             site.says("/agent-7", 200)
             async with reaching(telling(notes(), site, "agent-7", retry_max_s=2.0)) as node:

@@ -72,7 +72,7 @@ class Post:
         )
         if answer.status not in _TAKEN:
             after = answer.headers.get("retry-after", "")
-            raise NotTakenError(f"it was answered {answer.status}", float(after) if after.isdigit() else None)
+            raise NotTakenError(f"it was answered {answer.status}", float(after) if after.isascii() and after.isdigit() else None)
 
 
 def wait_s(failures: int, draw: float, most_s: float, error: LictorError) -> float:

@@ -17,6 +17,10 @@ from .access.principal import Principal
 from .views import GUESSES_FROM, ambiguous, near, signal_of
 
 
+#: Of the largest id; Python makes no number of a few thousand digits.
+_DIGITS_MAX = 19
+
+
 class Sight:
     """The scope of one who asks."""
 
@@ -121,8 +125,8 @@ class Sight:
             NotFoundError: none has it; the message names what is near.
             LictorError: `AMBIGUOUS`, several have this key.
         """
-        number = id_number(text) or (int(text) if text.isascii() and text.isdigit() else None)
-        if number is not None and number < 1 << 63 and await self._sees_decision(journal, number):
+        number = _number(text)
+        if number is not None and await self._sees_decision(journal, number):
             return number
         rows = await self.rows(journal, Filter(key=text, tenant=tenant, limit=10))
         bound = [row for row in rows if row.code != "KEY_REUSED"]  # the key is another's, where it was refused for that
@@ -154,13 +158,21 @@ class Sight:
         Raises:
             NotFoundError: it keeps none of this id.
         """
-        number = id_number(text) or (int(text) if text.isascii() and text.isdigit() else None)
+        number = _number(text)
         found = journal.state.quarantine.get(number or 0)
         if found is None or not self.sees_entry(found):
             seen = [id_text(entry.id) for entry in journal.state.quarantine.values() if self.sees_entry(entry)]
             hint = near(text, seen) or "see `lictor quarantine list`"
             raise NotFoundError(f"quarantine keeps no entry {text!r}", hint=hint)
         return found
+
+
+def _number(text: str) -> int | None:
+    """The id that a text is, in letters or in digits; None where it is none."""
+    number = id_number(text)
+    if not number and text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX:
+        number = int(text)
+    return number if number is not None and number < 1 << 63 else None
 
 
 def _within(seen: tuple[str, ...] | None, asked: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:

@@ -250,6 +250,7 @@ def test_who_does_not_read_answers_is_read_from_no_more(monkeypatch) -> None:
     [
         ("PATCH", DECISIONS, {}, 405),
         ("GET", "/nothing", {}, 404),
+        ("GET", f"{DECISIONS}/{'9' * 5_000}", {}, 404),
         ("GET", "/v1/node", {"headers": {"accept": "text/csv"}}, 406),
         ("POST", DECISIONS, {"content": b"x", "headers": {"content-type": "text/plain"}}, 415),
         ("POST", DECISIONS, {"content": b"x" * 2_000_000, "headers": {"content-type": "application/json"}}, 413),
