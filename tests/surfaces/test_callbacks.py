@@ -62,8 +62,8 @@ def test_it_is_told_until_it_is_taken_and_order_is_kept():
             site.says("/agent-7", 200)
             async with reaching(telling(notes(), site, "agent-7", retry_max_s=2.0)) as node:
                 await decided(node, *"ab")
-                await site.arrived(7)
-            assert told(site) == ["a"] * 6 + ["b"]
+                await site.arrived(8)
+            assert told(site) == ["a"] * 7 + ["b"]
             assert len(set(ids(site))) == 2
 
     asyncio.run(main())

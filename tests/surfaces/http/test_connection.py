@@ -90,6 +90,29 @@ def test_connections_are_bounded(monkeypatch) -> None:
     assert b"retry-after: 1\r\n" in told
 
 
+def test_who_reads_none_of_its_answers_is_given_up(monkeypatch) -> None:
+    monkeypatch.setattr(connection, "UNREAD_S", 0.2)
+    monkeypatch.setattr(server, "LOOK_S", 0.05)
+
+    async def scenario(http):
+        _, writer = await asyncio.open_connection("127.0.0.1", http.server.port, limit=1)
+        connections = http.server._server.server_state.connections
+        while not connections:
+            await asyncio.sleep(0.01)
+        (served,) = [one for one in connections if one.transport.get_extra_info("peername") == mine(writer)]
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" * 500)
+        async with asyncio.timeout(20):
+            while served in connections:
+                await asyncio.sleep(0.05)
+        assert served.unread_s is not None
+        writer.transport.abort()
+
+    def mine(writer):
+        return writer.get_extra_info("sockname")
+
+    run(scenario)
+
+
 def test_a_connection_on_which_nobody_asks_is_closed(monkeypatch) -> None:
     monkeypatch.setattr(server, "IDLE_S", 0.1)
     monkeypatch.setattr(server, "LOOK_S", 0.05)
