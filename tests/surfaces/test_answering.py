@@ -83,7 +83,9 @@ def test_no_other_times(shell, again) -> None:
     assert shell.rows("list")[0]["state"] == "held"
 
 
-def test_who_is_scoped_sees_and_withdraws_what_stands_for_its_own() -> None:
+def test_who_is_scoped_sees_and_withdraws_what_stands_for_its_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the App writes what it has done into a file here
+
     async def main():
         app = payouts()
         app.sources.clear()

@@ -66,7 +66,9 @@ def payouts() -> App:
 
     @app.gate(Payout, family="authorization")
     def large(payout, state):
-        return hold("LARGE", amount=payout.amount, above=2_000) if payout.amount > 2_000 else allow()
+        if payout.amount <= 2_000:
+            return allow()
+        return hold("LARGE", approvers=2 if payout.amount > 5_000 else 1, amount=payout.amount, above=2_000)
 
     @app.gate(Payout, family="resources")
     def affordable(payout, state):

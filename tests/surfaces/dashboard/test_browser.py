@@ -68,6 +68,25 @@ def test_a_held_decision_is_approved_by_keys_and_its_outcome_seen(visit, stand):
     expect(page.locator(".head .state")).to_contain_text("succeeded")
 
 
+def test_the_same_again_goes_on_until_it_is_withdrawn(visit, stand):
+    first = stand.submit(Payout("a-33", 2_650), key="again-1")
+    page = visit("/approvals")
+    card = page.locator(f"#h-{id_text(first.id)}")
+    card.get_by_label("The same again").select_option("approve for 8 h")
+    card.locator("[data-approve]").click()
+    expect(card).to_have_count(0)
+    assert stand.do(first.outcome()).result == "succeeded"
+    second = stand.submit(Payout("a-33", 2_650), key="again-2")
+    assert stand.do(second.outcome()).result == "succeeded"
+    row = page.locator("section:has(#standing) tr", has_text=id_text(first.id))
+    expect(row).to_contain_text("ana")
+    page.keyboard.press("Escape")
+    row.get_by_role("button", name="Withdraw").click()
+    expect(row).to_have_count(0)
+    third = stand.submit(Payout("a-33", 2_650), key="again-3")
+    expect(page.locator(f"#h-{id_text(third.id)}")).to_have_count(1)
+
+
 def test_a_refused_approval_is_a_denial_that_can_be_seen(visit, stand):
     handle = stand.submit(Payout("a-32", 2_600), key="held-denied")
     page = visit("/approvals")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from lictor.errors import LictorError, MalformedError, NotFoundError
-from lictor.journal.open import Open
+from lictor.journal.open import Open, approved_by
 from lictor.journal.port import Admit, Approve, DecisionRow, Filter
 from lictor.node import Node
 from lictor.records import Approval, Decision
 from lictor.runtime.ids import id_text
-from lictor.surfaces import asks
+from lictor.surfaces import answering
 from lictor.surfaces.http.answers import Response
 from lictor.surfaces.http.route import Asked
 from lictor.surfaces.views import decision_data, plain
@@ -25,12 +25,10 @@ from .page import form, page, see
 CARDS = 25
 #: Decisions of a kind among which the last one is looked for that somebody approved.
 LOOKED_AT = 60
-#: For how long the same content may be approved again without asking, where requests take that.
-STANDS = (
-    (("for an hour", 3_600), ("for a day", 86_400), ("for a week", 604_800))
-    if "again_for_s" in asks.Approve.__struct_fields__
-    else ()
-)
+#: For how long the same content may be approved again without asking.
+STANDS = (("for 1 h", 3_600), ("for 8 h", 28_800), ("for 7 d", 604_800))
+#: Standing approvals on the page, the newest first.
+STANDING = 50
 
 
 async def approvals_page(asked: Asked) -> Response:
@@ -52,7 +50,16 @@ async def approvals_page(asked: Asked) -> Response:
         for row in await asked.requests.sight.rows(node.journal, Filter(code=code, limit=10))
     ]
     denied.sort(key=lambda row: -row["closed_us"] if row["closed_us"] else -row["received_us"])
-    return page(asked, "approvals.html", cards=cards, count=len(held), denied=denied[:10], stands=STANDS)
+    standing = await asked.requests.ask("standing", limit=STANDING)
+    return page(
+        asked,
+        "approvals.html",
+        cards=cards,
+        count=len(held),
+        denied=denied[:10],
+        stands=STANDS,
+        standing=standing,
+    )
 
 
 def due_us(found: Open) -> int:
@@ -65,7 +72,7 @@ def card(node: Node, found: Open, last: tuple[str, Any] | None) -> dict[str, Any
     """All that whoever answers has to know."""
     d, redact = found.decision, node.pipeline.monitoring.redact
     payload = redact.json(d.payload)
-    holding = [r for r in found.verdict.rulings if r.result == "hold" and not r.shadow]
+    holding = answering.holding(found)
     return {
         "id": id_text(d.id),
         "kind": d.kind,
@@ -86,9 +93,11 @@ def card(node: Node, found: Open, last: tuple[str, Any] | None) -> dict[str, Any
                 "version": r.version,
                 "seen": plain(redact(r.seen)),
                 "approvers": r.approvers,
+                "approved_by": approved_by(found.approvals, r.gate, r.version),
             }
             for r in holding
         ],
+        "may_stand": all(r.approvers == 1 for r in holding),
         "budgets": budgets_after(node, found),
         "approvals": [{"by": a.approver, "gate": a.gate, "approved": a.approved} for a in found.approvals],
         "confidence": d.confidence,
@@ -121,12 +130,13 @@ def budgets_after(node: Node, found: Open) -> list[dict[str, Any]] | None:
             gate=r.gate,
             gate_version=r.version,
             digest=d.digest,
-            approver="?",
+            approver=f"?{person}",  # as many as it asks for; no person has such a name
             approved=True,
             at_us=now_us,
         )
         for r in found.verdict.rulings
         if r.result == "hold"
+        for person in range(r.approvers)
     ]
     try:
         value = node.pipeline.execution.value_of(d)
@@ -201,3 +211,10 @@ async def answer_held(asked: Asked) -> Response:
         ask["again_for_s"] = float(given["again_for_s"]) if given["again_for_s"].isdigit() else -1.0
     await asked.requests.answer("approve", ask)
     return see("/approvals") if given.get("back") == "approvals" else see(f"/decisions/{id_text(decision)}")
+
+
+async def withdraw_now(asked: Asked) -> Response:
+    """Ask a person again."""
+    given = await form(asked)
+    await asked.requests.ask("withdraw", what=asked.path["what"], gate=given.get("gate"))
+    return see("/approvals")

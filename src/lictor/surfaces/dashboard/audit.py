@@ -8,7 +8,18 @@ from contextlib import aclosing
 from typing import Any
 
 from lictor.errors import LictorError
-from lictor.journal.port import Approve, Cancel, Declare, Filter, HistoryRow, Learn, Quarantine, SetHalt, SetLimit
+from lictor.journal.port import (
+    Approve,
+    Cancel,
+    Declare,
+    Filter,
+    HistoryRow,
+    Learn,
+    Quarantine,
+    SetHalt,
+    SetLimit,
+    SetStanding,
+)
 from lictor.node import Node
 from lictor.runtime.ids import id_text
 from lictor.surfaces.access.keys import grant_data
@@ -86,6 +97,15 @@ def _approval(row: HistoryRow) -> dict[str, Any]:
     return {"what": what, "by": a.approval.approver, "on": a.approval.gate, "reason": a.approval.reason, "id": id_}
 
 
+def _standing(row: HistoryRow) -> dict[str, Any]:
+    verb: Any = row.verb
+    s = verb.standing
+    told = {"on": f"{s.gate} {s.source}", "reason": s.reason, "id": id_text(s.decision)}
+    if not s.until_us:  # the reason says by whom, or that its time was over
+        return {"what": "approved no more for the next ones", "by": "", **told}
+    return {"what": "approved for the next ones", "by": s.approver, **told}
+
+
 def _cancel(row: HistoryRow) -> dict[str, Any]:
     verb: Any = row.verb
     return {"what": "cancelled", "by": verb.by, "on": "", "reason": verb.reason, "id": id_text(verb.decision)}
@@ -123,6 +143,7 @@ _TOLD: dict[type, Callable[[HistoryRow], dict[str, Any] | None]] = {
     SetHalt: _halt,
     SetLimit: _limit,
     Approve: _approval,
+    SetStanding: _standing,
     Cancel: _cancel,
     Learn: _learn,
     Quarantine: _kept,

@@ -11,7 +11,7 @@ from lictor.surfaces.access.principal import Permission
 from lictor.surfaces.http.answers import Response
 from lictor.surfaces.http.route import Asked, Route
 
-from .approvals import answer_held, approvals_page
+from .approvals import answer_held, approvals_page, withdraw_now
 from .audit import audit_page
 from .budgets import budgets_page, set_limit
 from .decision import decision_page, steer
@@ -75,6 +75,7 @@ ROUTES = (
     does("/decisions/{what}/steer", Permission.OPERATE, steer, "Cancel, submit again, resolve"),
     does("/decisions/{what}/answer", Permission.APPROVE, answer_held, "Approve or deny"),
     shows("/approvals", approvals_page, "What waits for a person"),
+    does("/approvals/standing/{what}", Permission.APPROVE, withdraw_now, "Withdraw a standing approval"),
     shows("/budgets", budgets_page, "Limits, and what is left"),
     does("/budgets", Permission.OPERATE, set_limit, "Set a limit, lift a latch"),
     shows("/sources", sources_page, "Who decides, and how well"),
