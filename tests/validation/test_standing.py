@@ -122,5 +122,18 @@ def test_two_persons_approve_each_one_anew_and_a_refusal_stands_for_nothing():
     simulate(main)
 
 
+def test_what_is_approved_goes_on_though_no_more_can_stand(monkeypatch):
+    monkeypatch.setattr("lictor.journal.arbiter.STANDING_MAX", 0)
+
+    async def main(rig):
+        node = await rig.start(shop(rig))
+        handle = await rig.submit(Payout("a", 50), source="agent")
+        with pytest.raises(DeniedError, match="STANDING_FULL"):
+            await rig.on(node.approve(handle.id, by="ann", again_for_s=60))
+        assert (await rig.on(handle.outcome())).result == "succeeded"
+
+    simulate(main)
+
+
 def test_a_subject_is_the_content_and_whose():
     assert subject_of(b"\x01\xff", "agent") == "01ff agent"
