@@ -108,6 +108,8 @@ class Decision(Record, frozen=True, kw_only=True):
     worth: float | None = None
     #: The trace of whoever submitted it (`traceparent`).
     trace: str | None = None
+    #: The person who corrected its content in quarantine, and so has decided it as its source has (I13).
+    corrected_by: str | None = None
 
 
 def worth_of(decision: Decision) -> float:

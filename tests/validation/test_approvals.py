@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from tests.rig import Payout, payouts, simulate
 
-from lictor import DeclarationError, DeniedError, NotFoundError, allow, deny, hold
+from lictor import DeclarationError, DeniedError, NotFoundError, Quality, Range, allow, deny, hold
 from lictor.records import Grant
 
 
@@ -97,6 +97,22 @@ def test_who_holds_a_key_of_the_source_is_the_source():
         )
         await rig.on(node.set_grants(key))
         await rig.on(node.set_grants(replace(key, revoked_us=1)))  # what it decided once it cannot unsay
+        with pytest.raises(DeniedError, match="APPROVER_IS_SOURCE"):
+            await rig.on(node.approve(handle.id, by="ann"))
+        assert await rig.on(node.approve(handle.id, by="ben")) == 0
+
+    simulate(main)
+
+
+def test_who_corrects_the_content_has_decided_it():
+    async def main(rig):
+        app = held(rig)
+        app.source("agent", quality=Quality(ranges={"amount": Range(1, 60)}))
+        node = await rig.start(app)
+        await rig.submit(Payout("a", 5_000), source="agent")
+        (entry,) = node.journal.state.quarantine
+        handle = await rig.on(node.replay(entry, by="ann", payload=Payout("a", 50)))
+        assert handle.verdict.result == "held"
         with pytest.raises(DeniedError, match="APPROVER_IS_SOURCE"):
             await rig.on(node.approve(handle.id, by="ann"))
         assert await rig.on(node.approve(handle.id, by="ben")) == 0

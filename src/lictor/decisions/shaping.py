@@ -56,6 +56,8 @@ class Shaping:
             )
         elif signal.priority is None and (granted := self._granted(signal.source)) > decision.priority:
             decision = msgspec.structs.replace(decision, priority=granted)
+        if entry.replay is not None and entry.replay.corrected:
+            decision = msgspec.structs.replace(decision, corrected_by=entry.replay.by)
         entry.decision = decision
 
     def _granted(self, source: str) -> int:

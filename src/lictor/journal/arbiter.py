@@ -223,14 +223,17 @@ def _cancel(state: State, verb: Cancel, _at_us: int) -> Decided:
 def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
     """I13: an approval binds the exact digest, its gate's version and the approver, once; and never the source.
 
-    Nor one whose key decides as the source, now or once. A denial ends it, whoever else was asked.
+    Nor one whose key decides as the source, now or once, nor who corrected its content. A denial ends it, whoever else
+    was asked.
     """
     approval = verb.approval
     found = state.open.get(approval.decision)
     code = None
     if found is None or found.state != DecisionState.HELD:
         code = "NOT_HELD"
-    elif approval.approver == found.decision.source or _decides_as(state, approval.approver, found.decision.source):
+    elif approval.approver == found.decision.corrected_by or (
+        approval.approver == found.decision.source or _decides_as(state, approval.approver, found.decision.source)
+    ):
         code = "APPROVER_IS_SOURCE"
     elif approval.digest != found.decision.digest:
         code = "OTHER_CONTENT"
