@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from tests.rig import Payout, payouts, simulate
 
 from lictor import DeniedError, NotFoundError, allow, hold
-from lictor.records import subject_of
+from lictor.records import Grant, subject_of
 
 
 def shop(rig, *, limit=10, approvers=1):
@@ -54,6 +55,7 @@ def test_the_same_again_goes_on_with_an_approval_of_its_own():
         {"after_s": 61},
         {"limit": 11},
         {"withdrawn": True},
+        {"revoked": True},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -69,6 +71,12 @@ def test_anything_else_waits_for_a_person(other):
             await rig.on(node.withdraw("boss", found.subject, by="ben"))
             with pytest.raises(NotFoundError):
                 await rig.on(node.withdraw("boss", found.subject, by="ben"))
+        if "revoked" in other:
+            key = Grant(
+                id="k", name="ann", hash=b"", roles=("approve",), sources=None, tenants=None, made_us=0, by="olga"
+            )
+            await rig.on(node.set_grants(key))
+            await rig.on(node.set_grants(replace(key, revoked_us=1)))
         await rig.settle(other.get("after_s", 0))
         options = {"source": other.get("source", "agent"), "tenant": other.get("tenant", "default")}
         again = await rig.submit(other.get("value", Payout("a", 50)), **options)

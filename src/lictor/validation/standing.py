@@ -26,6 +26,8 @@ def answers(state: State, found: Open, now_us: int) -> list[Verb]:
             written.append(
                 SetStanding(replace(standing, until_us=0, reason="its time is over, or its gate has changed"))
             )
+        elif _gone(state, standing.approver, now_us):
+            written.append(SetStanding(replace(standing, until_us=0, reason="the keys of who gave it are over")))
         elif _may(state, found, ruling, standing):
             written.append(Approve(_approval(standing, decision.id, now_us)))
     return written
@@ -38,7 +40,14 @@ def _may(state: State, found: Open, ruling: Ruling, standing: Standing) -> bool:
         g.name == standing.approver and g.sources is not None and source in g.sources for g in state.grants.values()
     )
     answered = approved_by(found.approvals, ruling.gate, ruling.version)
-    return ruling.approvers == 1 and not decides and not answered
+    corrected = found.decision.corrected_by == standing.approver
+    return ruling.approvers == 1 and not decides and not corrected and not answered
+
+
+def _gone(state: State, name: str, now_us: int) -> bool:
+    """Whether somebody had keys and has none any more: whom nobody lets in approves nothing either."""
+    ends = [g.expires_us if g.revoked_us is None else g.revoked_us for g in state.grants.values() if g.name == name]
+    return bool(ends) and all(end is not None and end <= now_us for end in ends)
 
 
 def _approval(standing: Standing, decision: int, now_us: int) -> Approval:
