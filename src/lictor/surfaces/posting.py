@@ -72,7 +72,8 @@ class Post:
         )
         if answer.status not in _TAKEN:
             after = answer.headers.get("retry-after", "")
-            raise NotTakenError(f"it was answered {answer.status}", float(after) if after.isascii() and after.isdigit() else None)
+            after_s = float(after) if after.isascii() and after.isdigit() else None
+            raise NotTakenError(f"it was answered {answer.status}", after_s)
 
 
 def wait_s(failures: int, draw: float, most_s: float, error: LictorError) -> float:
