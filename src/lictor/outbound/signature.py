@@ -85,7 +85,7 @@ def check_standard(keys: Sequence[bytes], headers: Mapping[str, str], body: byte
 
 
 def check_github(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> str:
-    """The id of a delivery of GitHub's, if one of the keys has signed it. It says nothing of when; ids do not repeat.
+    """The id of a delivery of GitHub's, if one of the keys has signed its body: that alone, neither when nor the id.
 
     Raises:
         SignatureError: it is not.

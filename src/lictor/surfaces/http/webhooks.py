@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from hashlib import sha256
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -60,12 +61,12 @@ async def webhook(asked: Asked) -> Response:
     try:
         made = _made(node, hook, id_, headers, body)
     except Exception as error:  # noqa: BLE001 - `to` is user code; what it cannot read is kept for a person
-        return _decided(node, hook, await _put_aside(node, hook, id_, body, told(error)))
+        return _decided(node, hook, await _put_aside(node, hook, _key(hook, id_, body), body, told(error)))
     if made is None:
         _count(node, hook, "ignored")
         return Answer(204)
     if isinstance(made, Resolve):
-        return await _resolved(node, hook, id_, made)
+        return await _resolved(node, hook, _key(hook, id_, body), made)
     return _decided(node, hook, await node.submit(made))
 
 
@@ -85,6 +86,11 @@ def _checked(hook: Webhook, headers: dict[str, str], body: bytes, now_s: float) 
     if hook.scheme == "github":
         return check_github(found, headers, body)
     return check_standard(found, headers, body, now_s)
+
+
+def _key(hook: Webhook, id_: str, body: bytes) -> str:
+    """What a message is done once by: what its signature covers. GitHub's covers the body, and not the delivery."""
+    return f"sha256:{sha256(body).hexdigest()}" if hook.scheme == "github" else id_
 
 
 def _made(node: Node, hook: Webhook, id_: str, headers: dict[str, str], body: bytes) -> Signal | Resolve | None:
@@ -110,7 +116,7 @@ def _made(node: Node, hook: Webhook, id_: str, headers: dict[str, str], body: by
         made,
         source=hook.source,
         tenant=hook.tenant,
-        key=id_,
+        key=_key(hook, id_, body),
         position=f"webhook:{hook.name}",
         parent=None,
         trace=traceparent(headers.get("traceparent")),
