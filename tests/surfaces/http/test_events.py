@@ -95,6 +95,23 @@ def test_one_who_is_scoped_is_told_of_its_own_alone() -> None:
     assert other not in seen
 
 
+def test_one_who_is_scoped_is_told_how_many_of_its_own_are_not_named(monkeypatch) -> None:
+    monkeypatch.setattr(events, "NAMED_MAX", 1)
+    monkeypatch.setattr(events, "MOMENT_S", 0.5)
+
+    async def scenario(http):
+        token = await key(http.node, "acme", "submit", "read", sources=("local",), tenants=("acme",))
+        async with client(http.server, token) as acme, watching(acme) as told:
+            await anext(told)
+            await http.post(DECISIONS, json=payout())
+            await acme.post(DECISIONS, json=payout())
+            return await first(told, "decisions")
+
+    told = run(scenario)
+    assert told["changed"] == []
+    assert told["more"] > 0
+
+
 def test_who_comes_back_gets_what_it_missed() -> None:
     async def scenario(http):
         async with watching(http) as told:

@@ -16,7 +16,7 @@ has missed something, and it should read anew.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -36,6 +36,8 @@ MOMENT_S = 0.1
 PER_VIEWER_S = 0.0025
 #: Decisions that one event names.
 NAMED_MAX = 50
+#: Sources and tenants of which an event counts apart what it does not name.
+WHOSE_MAX = 500
 #: Events that are kept for who comes back, and how long the hub goes on listening for them.
 RING_MAX = 200
 LINGER_S = 30.0
@@ -53,7 +55,9 @@ class Change:
 
     __slots__ = ("_redact", "_texts", "id", "more", "notes", "rows")
 
-    def __init__(self, id_: str, rows: list[dict[str, Any]], more: int, notes: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, id_: str, rows: list[dict[str, Any]], more: Counter[tuple[str, str]], notes: list[dict[str, Any]]
+    ) -> None:
         self.id = id_
         self.rows = rows
         self.more = more
@@ -68,7 +72,7 @@ class Change:
         return found
 
     def _written(self, scope: Scope) -> bytes:
-        rows, more, notes = self.rows, self.more, self.notes
+        rows, more, notes = self.rows, self.more.total(), self.notes
         if scope != _EVERYTHING:
             sources, tenants = scope
             rows = [
@@ -76,7 +80,12 @@ class Change:
                 for row in rows
                 if (sources is None or row["source"] in sources) and (tenants is None or row["tenant"] in tenants)
             ]
-            notes, more = [note for note in notes if _for_everyone(note)], 0
+            notes = [note for note in notes if _for_everyone(note)]
+            more = sum(
+                count
+                for (source, tenant), count in self.more.items()
+                if (sources is None or source in sources) and (tenants is None or tenant in tenants)
+            )
         told = b""
         if notes:
             told += b"event: notes\ndata: " + encode(notes) + b"\n\n"
@@ -130,7 +139,8 @@ class Hub:
         self._number = 0
         #: Decision -> its end and code; None while it is open.
         self._changed: dict[int, tuple[Decision, str | None, str | None]] = {}
-        self._more = 0
+        #: How many more changed, by source and tenant.
+        self._more: Counter[tuple[str, str]] = Counter()
         self._notes: list[dict[str, Any]] = []
         self._running: asyncio.Task[None] | None = None
         self._closed = False
@@ -183,7 +193,7 @@ class Hub:
         self._running = None
         self._ring.clear()
         self._number += 1  # who comes back to a ring that was emptied has missed something
-        self._changed, self._more, self._notes = {}, 0, []
+        self._changed, self._more, self._notes = {}, Counter(), []
 
     async def _run(self) -> None:
         """Tell what changed, moment by moment, until nobody has watched for a while."""
@@ -200,7 +210,7 @@ class Hub:
             return
         opened = self.node.journal.state.open
         changed, self._changed = self._changed, {}
-        more, self._more = self._more, 0
+        more, self._more = self._more, Counter()
         notes, self._notes = self._notes, []
         rows = []
         for id_, (decision, state, code) in changed.items():
@@ -256,4 +266,5 @@ class Hub:
         if decision.id in self._changed or len(self._changed) < NAMED_MAX:
             self._changed[decision.id] = decision, state, code
         else:
-            self._more += 1
+            whose = decision.source, decision.tenant
+            self._more[whose if whose in self._more or len(self._more) < WHOSE_MAX else ("", "")] += 1
