@@ -31,6 +31,7 @@ class TreeCheck:
         self._waiting = iter([*sorted(self._signed, key=lambda kept: kept.signed.checkpoint.size), None])
         self._next = next(self._waiting)
         self._told = False
+        self._reach()
         trust = Trust(keys, [kept.signed for kept in self._signed])
         for kept in self._signed if keys else ():
             if not trust.accepts(kept.signed):
@@ -53,9 +54,13 @@ class TreeCheck:
             if self._span.size == FAN:
                 self._spans.append(self._span.root())
                 self._span = merkle.Frontier()
-            while self._next is not None and self._next.signed.checkpoint.size == self._tree.size:
-                self._compare(self._next)
-                self._next = next(self._waiting)
+            self._reach()
+
+    def _reach(self) -> None:
+        """Compare the checkpoints of this size."""
+        while self._next is not None and self._next.signed.checkpoint.size == self._tree.size:
+            self._compare(self._next)
+            self._next = next(self._waiting)
 
     def _compare(self, kept: Kept) -> None:
         if kept.signed.checkpoint.root != self._tree.root() and not self._told:
