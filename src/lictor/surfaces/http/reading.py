@@ -55,16 +55,20 @@ async def lines_of(receive: Receive, bytes_max: int) -> AsyncIterator[list[bytes
     Raises:
         HttpError: 413, one is larger than that.
     """
-    rest = b""
+    rest = bytearray()  # grown in place: a line that comes byte by byte costs its length, not the square of it
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return  # whoever sent it has gone, and reads no answer
-        *lines, rest = (rest + message.get("body", b"")).split(b"\n")
+        first, *more = message.get("body", b"").split(b"\n")
+        rest += first
+        lines = [bytes(rest), *more[:-1]] if more else []
+        if more:
+            rest = bytearray(more[-1])
         if len(rest) > bytes_max or any(len(line) > bytes_max for line in lines):
             raise too_large(bytes_max)
         if not message.get("more_body"):
-            lines.append(rest)
+            lines.append(bytes(rest))
             yield lines
             return
         if lines:
