@@ -99,6 +99,15 @@ def test_a_reader_changes_nothing(stand):
     assert not stand.node.journal.state.halts
 
 
+def test_what_is_no_number_is_told_so(stand):
+    held = stand.submit(Payout("a-24", 2_700), key="held-number")
+    with with_key(stand, "admin") as admin:
+        for text in ("x", "\u00b2", "9" * 5_000):
+            fields = {"action": "resolve", "result": "failed", "ordinal": text}
+            assert admin.post(f"/decisions/{id_text(held.id)}/steer", data=fields).status_code == 400
+            assert admin.post("/rehearse", data={"period": text}).status_code == 200
+
+
 def test_a_cookie_alone_changes_nothing(stand):
     with logged_in(stand) as browser:
         assert browser.get("/halt").status_code == 200

@@ -19,7 +19,7 @@ from lictor.surfaces.http.route import Asked
 from lictor.surfaces.views import decision_data, plain
 
 from .decisions import visible
-from .page import form, page, see
+from .page import count_of, form, page, see
 
 #: Cards on one page; the rest follows when these are answered.
 CARDS = 25
@@ -208,7 +208,7 @@ async def answer_held(asked: Asked) -> Response:
         "reason": given.get("reason", ""),
     }
     if ask["approved"] and "again_for_s" in given:
-        ask["again_for_s"] = float(given["again_for_s"]) if given["again_for_s"].isdigit() else -1.0
+        ask["again_for_s"] = float(count_of(given["again_for_s"]))
     await asked.requests.answer("approve", ask)
     return see("/approvals") if given.get("back") == "approvals" else see(f"/decisions/{id_text(decision)}")
 

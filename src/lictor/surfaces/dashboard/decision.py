@@ -17,7 +17,7 @@ from lictor.surfaces.views import decision_data, plain
 from .again import again
 from .approvals import STANDS, card
 from .decisions import visible
-from .page import form, page, see
+from .page import count_of, form, page, see
 
 #: Children that are listed.
 CHILDREN_MAX = 200
@@ -129,7 +129,7 @@ async def steer(asked: Asked) -> Response:
                 "what": what,
                 "by": by,
                 "result": given.get("result", ""),
-                "ordinal": int(given.get("ordinal", "0")),
+                "ordinal": count_of(given.get("ordinal", "0")),
             }
             if reason:
                 asks["value"] = reason

@@ -34,6 +34,7 @@ GUARDS: Pairs = (
 )
 FORM = "application/x-www-form-urlencoded"
 FIELDS_MAX = 200
+COUNT_DIGITS_MAX = 9
 #: The pages, in the order of the menu: path, name, and the key after `g`.
 MENU = (
     ("/", "Flow", "f"),
@@ -158,6 +159,17 @@ async def form(asked: Asked) -> dict[str, str]:
             raise MalformedError(f"the field {name!r:.80} came twice")
         fields[name] = value
     return {name: value.strip() for name, value in fields.items() if value.strip()}
+
+
+def count_of(text: str) -> int:
+    """A whole number as a form has it.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS_MAX):
+        raise MalformedError(f"{text!r:.40} is no number")
+    return int(text)
 
 
 def whole(asked: Asked) -> None:

@@ -22,7 +22,7 @@ from lictor.surfaces.loading import load
 from lictor.surfaces.requests import amount_of
 
 from . import words
-from .page import form, page, whole
+from .page import count_of, form, page, whole
 
 #: Changed verdicts that the page lists.
 SHOWN = 200
@@ -82,7 +82,7 @@ async def _try(asked: Asked, trial: Trial) -> dict[str, Any]:
     """
     since_us = words.time_us(trial.since)
     if since_us is None:
-        back_s = int(trial.period) if trial.period.isdigit() else 3_600
+        back_s = count_of(trial.period)
         since_us = asked.node.clock.wall_us() - back_s * 1_000_000 if back_s else 0
     limits, kinds = limits_of(trial.limits), [trial.kind] if trial.kind else []
     app = None
