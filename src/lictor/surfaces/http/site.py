@@ -111,7 +111,7 @@ class Site:
             _acceptable(headers.raw[b"accept"], route)
         query = None
         if route.query is not None:
-            query = _query(scope["query_string"], route.query)
+            query = _query(scope["query_string"], route.query) if scope["query_string"] else _unasked(route.query)
         body = None
         if route.body is not None or route.takes:
             body = await self._body(route, headers, receive)
@@ -184,6 +184,12 @@ def _query(text: bytes, type_: type) -> Any:
         return msgspec.convert(given, type_, strict=False)
     except (msgspec.ValidationError, UnicodeError, ValueError) as error:
         raise HttpError(400, "MALFORMED", f"the query is not what this takes: {error}") from None
+
+
+@cache
+def _unasked(type_: type) -> Any:
+    """The query where none was sent: the same for all."""
+    return _query(b"", type_)
 
 
 #: What is no text, as JSON writes it.
