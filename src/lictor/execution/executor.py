@@ -231,11 +231,13 @@ class Executor:
         self.attempts.begin(work, ordinal, work.open.actions[ordinal].fence, effector)
 
     def _may_begin(self, work: Work, effector: str) -> bool:
-        """Just before the call: nothing was halted since the commit (I12), and there is time left (I5)."""
+        """Just before the call: nothing was halted (I12) or loaded since the commit, and there is time left (I5)."""
         if (state := self._state) is not None and state.halts and self.halted(work, effector):
             return False
         if work.key is not None and not self.order.head(work):
             raise InvariantViolation("I4", f"decision {work.open.decision.id} passes others of its order key")
+        if work.open.verdict.at_us <= self.assurance.changed_us and self.assurance.stale(work):
+            return False
         now_us, until_us = self.clock.wall_us(), work.open.lease_until_us
         return now_us < work.deadline_us and (until_us is None or now_us < until_us)
 

@@ -56,7 +56,7 @@ def _action(executor: Executing, resolution: Resolution, work: Work, ordinal: in
     action = work.open.actions[ordinal]
     id_ = work.open.decision.id
     effector = resolution.effector(work, ordinal)
-    if action.attempts and state in _AGAIN and effector.idempotent and effector.asks is not None:
+    if action.attempts and state in _AGAIN and effector.idempotent:
         work.unsettled |= {ordinal}  # which of its attempts were certain is not known any more
     if state == ActionState.STARTED:
         _cut_off(executor, work, ordinal, at_us)

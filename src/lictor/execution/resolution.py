@@ -130,7 +130,9 @@ class Resolution:
             for early in self.hearing.early(news.value):
                 self.hearing.changed(early, changed=self.report(work, ordinal, early.report, at_us))
         elif event == "fail" or (event == "retry" and news.late):
-            if ordinal not in work.unsettled or work.open.actions[ordinal].attempts == 1:
+            # Where nobody can be asked, what an idempotent call says under the same key is said of the effect.
+            known = ordinal not in work.unsettled or effector.asks is None
+            if known or work.open.actions[ordinal].attempts == 1:
                 work.unsettled -= {ordinal}
                 act(work, ordinal, _FAIL, code=news.code, detail=news.detail, settled=settled)
             elif work.state(ordinal) != _IN_DOUBT:  # this attempt has not done it; who knows of those before
@@ -166,12 +168,12 @@ class Resolution:
             refusal = self.extra.refused(work, effector)
         if refusal is None:
             known = () if news.event == "unknown" else settled  # the next attempt at the same effect tells its amounts
-            if news.event == "unknown" and effector.asks is not None:
+            if news.event == "unknown":
                 work.unsettled |= {ordinal}
             self._executor.act(
                 work, ordinal, _BACK_OFF, code=news.code, detail=news.detail, next_us=next_us, settled=known
             )
-        elif effector.asks is not None and (news.event == "unknown" or ordinal in work.unsettled):
+        elif news.event == "unknown" or ordinal in work.unsettled:  # money that may be spent is not given back (I8)
             self._doubt(work, ordinal, news, at_us)
         else:
             self._executor.act(work, ordinal, _FAIL, code=refusal, detail=news.detail, settled=settled)
