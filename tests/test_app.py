@@ -17,7 +17,7 @@ def test_a_kind_is_declared_once_and_from_a_dataclass_or_struct():
         app.decision(name="B", order_by="nothing")(Payout)
     with pytest.raises(DeclarationError, match="deadline"):
         app.decision(name="C", expires_in_s=0)
-    with pytest.raises(DeclarationError, match="neither"):
+    with pytest.raises(DeclarationError, match="or Pydantic model"):
         App("b").decision(order_by="x")(int)
 
 

@@ -48,7 +48,7 @@ def id_text(number: int) -> str:
 
 
 def id_number(text: str) -> int | None:
-    """The id of 13 letters; None when the text is not one."""
+    """The id of 13 letters; None when the text is not one, or of a number that no store has (64 bits)."""
     if len(text) != _LENGTH:
         return None
     number = 0
@@ -57,4 +57,4 @@ def id_number(text: str) -> int | None:
         if value is None:
             return None
         number = number * 32 + value
-    return number
+    return number if number < 1 << 63 else None
