@@ -93,6 +93,8 @@ class Proving:
         principal = self.sight.principal
         if ask.content and principal is not None and not principal.may(Permission.ADMIN):
             raise DeniedError("the content of facts is told to who has the role admin", hint="leave `content` away")
+        if ask.content:
+            self.sight.need_whole("the content of facts")
         decision = await self.sight.decision(self.node.journal, ask.what, ask.tenant)
         return msgspec.to_builtins(await proof_of(self.node.journal, decision, content=ask.content))
 

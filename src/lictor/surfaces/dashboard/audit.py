@@ -16,6 +16,7 @@ from lictor.journal.port import (
     HistoryRow,
     Learn,
     Quarantine,
+    SetGrant,
     SetHalt,
     SetLimit,
     SetStanding,
@@ -134,6 +135,13 @@ def _kept(row: HistoryRow) -> dict[str, Any] | None:
     }
 
 
+def _grant(row: HistoryRow) -> dict[str, Any]:
+    verb: Any = row.verb
+    grant, roles = verb.grant, ", ".join(verb.grant.roles)
+    what = "key revoked" if grant.revoked_us is not None else "key made or given an end"
+    return {"what": what, "by": grant.by, "on": grant.name, "reason": roles, "id": None}
+
+
 def _declared(row: HistoryRow) -> dict[str, Any]:
     verb: Any = row.verb
     return {"what": "deployed", "by": f"{verb.app} {verb.version}", "on": verb.policy, "reason": "", "id": None}
@@ -144,6 +152,7 @@ _TOLD: dict[type, Callable[[HistoryRow], dict[str, Any] | None]] = {
     SetLimit: _limit,
     Approve: _approval,
     SetStanding: _standing,
+    SetGrant: _grant,
     Cancel: _cancel,
     Learn: _learn,
     Quarantine: _kept,

@@ -34,7 +34,10 @@ async def decision_page(asked: Asked) -> Response:
     entries = plain(told.data())["entries"]
     content = await _content(asked, decision)
     opened = node.journal.state.find(decision)
-    row: dict[str, Any] = {**decision_data((await node.journal.decisions(Filter(before=decision + 1, limit=1)))[0])}
+    rows = await node.journal.decisions(Filter(before=decision + 1, limit=1))
+    if not rows or rows[0].id != decision:
+        raise NotFoundError(f"the row of decision {id_text(decision)} is archived")
+    row: dict[str, Any] = {**decision_data(rows[0])}
     held = card(node, opened, None) if opened is not None and opened.state == "held" else None
     return page(
         asked,

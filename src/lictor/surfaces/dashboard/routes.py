@@ -86,7 +86,7 @@ ROUTES = (
     shows("/quarantine/{what}", entry_page, "One signal that is kept aside"),
     does("/quarantine/{what}", Permission.OPERATE, judge, "Replay or discard it"),
     shows("/rehearse", rehearse_page, "Which verdicts other rules would change", Trial),
-    does("/rehearse", Permission.READ, rehearse_now, "Rule a period again"),
+    does("/rehearse", Permission.OPERATE, rehearse_now, "Rule a period again"),
     shows("/audit", audit_page, "Who did what, and what proves it"),
     shows("/halt", halt_page, "The kill switch", Halting),
     does("/halt", Permission.OPERATE, halt_now, "Halt a scope"),
