@@ -63,7 +63,11 @@ def test_the_figures_are_judged_and_what_was_not_measured_is_not_met(tmp_path) -
     assert shows["S5 single of a bare route"]["value"] == pytest.approx(0.5)
     assert shows["S4 throughput lost to 2 viewers"]["value"] == pytest.approx(0.01)
     met = {name for name, one in shows.items() if one["met"]}
-    assert {"S5 single of a bare route", "S4 throughput lost to 2 viewers", "S2 authorization matrix as declared"} <= met
+    assert {
+        "S5 single of a bare route",
+        "S4 throughput lost to 2 viewers",
+        "S2 authorization matrix as declared",
+    } <= met
     unmet = {
         "S2 schemathesis cases", "S2 tampering found, flipped", "S2 tampering found, moved",
         "S4 lists, any filter, p99", "S5 HTTP submits, one a request", "S5 HTTP submits, NDJSON",

@@ -16,7 +16,6 @@ from lictor.runtime.ids import id_number, id_text
 from .access.principal import Principal
 from .views import GUESSES_FROM, ambiguous, near, signal_of
 
-
 #: Of the largest id; Python makes no number of a few thousand digits.
 _DIGITS_MAX = 19
 

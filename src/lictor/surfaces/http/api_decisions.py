@@ -17,7 +17,7 @@ from . import submitting
 from .answers import Response, answer
 from .ndjson import NDJSON, many
 from .route import Asked, Route
-from .submitting import Id, Key, Name, Query, Submit, Waiting
+from .submitting import Amount, Id, Key, Name, Query, Submit, Waiting
 
 Limit = Annotated[int, Meta(ge=1, le=1_000)]
 Reason = Annotated[str, Meta(max_length=2_000)]
@@ -89,7 +89,7 @@ class News(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     result: Literal["succeeded", "failed", "cancelled", "expired", "absent"]
     code: Name | None = None
     value: Any = None
-    settled: dict[str, Annotated[str, Meta(max_length=40)]] = {}
+    settled: dict[str, Amount] = {}
     ordinal: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     report: Key | None = None
 

@@ -14,11 +14,9 @@ from lictor.surfaces.halting import InFlight
 from .answers import Response, answer
 from .api_decisions import Because, Limit, Reason
 from .route import Asked, Route
-from .submitting import Micros, Name, Query
+from .submitting import Amount, Micros, Name, Query
 
 Scope = Annotated[str, Meta(pattern="^(all|(kind|source|tenant|effector):.{1,200})$")]
-#: As people write it: 2500 or 12.50.
-Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,17}([.][0-9]{1,6})?$")]
 
 
 class Halt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

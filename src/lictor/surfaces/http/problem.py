@@ -1,6 +1,7 @@
 """Errors as problem+json (RFC 9457): type, title, status, detail, and with the engine's `code` also what to do.
 
-    400 what came cannot be understood                 409 it is not in a state in which that can be done
+    400 what came cannot be understood
+    422 understood, and names what is not declared     409 it is not in a state in which that can be done
     401 no good credential                             413, 414, 415, 406, 405, 408, 431 as HTTP has them
     403 this credential may not                        429 too much from this source or tenant; Retry-After
     404 there is no such thing, or not for you         500 a defect   503 not now; Retry-After
@@ -33,7 +34,7 @@ STOPPED_AGAIN_S = 5.0
 
 _STATUS: tuple[tuple[type[LictorError], int], ...] = (
     (MalformedError, 400),
-    (DeclarationError, 400),
+    (DeclarationError, 422),
     (DeniedError, 403),
     (NotFoundError, 404),
     (NodeStoppedError, 503),
