@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any
 
 from lictor.declarations.outside import Alert
@@ -16,6 +17,7 @@ from lictor.errors import LictorError
 from lictor.node import Node
 
 from .conditions import Condition, Conditions
+from .lasting import lasting
 from .posting import Post, wait_s
 
 #: How often it is looked, in seconds.
@@ -65,9 +67,10 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look."""
-        self._tasks = [asyncio.create_task(self._look())]
+        runs = [("alerts", partial(self._look))]
         if self._post is not None:
-            self._tasks.append(asyncio.create_task(self._send(self._post)))
+            runs.append(("alerts that are sent", partial(self._send, self._post)))
+        self._tasks = [asyncio.create_task(lasting(self._node, name, run)) for name, run in runs]
 
     async def stop(self) -> None:
         """Look no more."""

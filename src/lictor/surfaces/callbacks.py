@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from lictor.declarations.outside import Callback
 from lictor.errors import LictorError, NodeStoppedError
@@ -17,6 +18,7 @@ from lictor.journal.port import OutcomeRow
 from lictor.node import Node
 from lictor.runtime.ids import id_text
 
+from .lasting import lasting
 from .posting import Post, wait_s
 from .views import feed_data
 
@@ -48,9 +50,10 @@ class Callbacks:
     def start(self) -> None:
         """Begin to tell; the node runs."""
         made = self._node.app.callbacks.values()
-        self._tasks = [asyncio.create_task(self._follow(callback)) for callback in made]
-        if self._tasks:
-            self._tasks.append(asyncio.create_task(self._mark()))
+        runs = [(f"callbacks of {callback.source}", partial(self._follow, callback)) for callback in made]
+        if runs:
+            runs.append(("marks of callbacks", partial(self._mark)))
+        self._tasks = [asyncio.create_task(lasting(self._node, name, run)) for name, run in runs]
 
     async def stop(self) -> None:
         """Tell no more, and write how far it was told."""
@@ -63,7 +66,8 @@ class Callbacks:
 
     async def _follow(self, callback: Callback) -> None:
         """Tell one source, outcome after outcome."""
-        after = self._node.journal.state.marks.get(mark_of(callback.source), 0)
+        mark = self._node.journal.state.marks.get(mark_of(callback.source), 0)
+        after = max(mark, self._told.get(callback.source, 0))
         outcomes = self._node.follow_outcomes(callback.source, after=after)
         with suppress(NodeStoppedError):
             async for row in outcomes:
