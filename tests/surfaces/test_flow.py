@@ -44,6 +44,21 @@ def test_slots_are_named_with_how_long_the_last_one_waits():
     assert "the last of them waits 4 s" in flow["bottleneck"]["why"]
 
 
+def test_a_world_that_fails_is_named_although_nothing_waits_for_it():
+    async def main(rig):
+        node = await rig.start(payouts(rig.world, idempotent=True, timeout_s=1, extra_work=0.0))
+        flow = Flow(node)
+        for n in range(25):
+            rig.world.says(f"a-{n}", "lost")
+            await rig.submit(Payout(f"a-{n}"))
+        await rig.settle(30)
+        return bottleneck(flow)
+
+    code, text = simulate(main)
+    assert code == "WORLD_FAILS"
+    assert "The world behind transfer. Most of its last calls failed" in text
+
+
 def test_an_order_key_is_named_with_who_holds_it():
     async def main(rig):
         node = await rig.start(payouts(rig.world, kind={"order_by": "account"}))

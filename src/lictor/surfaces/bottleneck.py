@@ -1,7 +1,8 @@
 """What holds things up now, in one sentence, with the reason and where to look. Pure: reads what `flow` has gathered.
 
-Engine first (it has failed, drains, is halted, or its journal is slow), then the capacity that most work waits for,
-then people and the world, then what is refused; if nothing of that is so, it says what is nearest to its limit.
+Engine first (it has failed, drains, is halted, or its journal is slow), then what fails outside, then the capacity
+that most work waits for, then people, then what is refused; if nothing of that is so, it says what is nearest to its
+limit.
 """
 
 from __future__ import annotations
@@ -72,6 +73,18 @@ def _references(flow: dict[str, Any]) -> Iterator[Bottleneck]:
         if reason["code"] == "REFERENCE_STALE":
             text = "A reference that cannot be loaded: gates that read it refuse."
             yield Bottleneck("REFERENCE_STALE", text, reason["text"], "/decisions?code=REFERENCE_STALE")
+
+
+def _world(flow: dict[str, Any]) -> Iterator[Bottleneck]:
+    """What fails or hangs outside; nothing need wait for it, and yet nothing is done."""
+    for effector in flow["effectors"]:
+        name = effector["name"]
+        if effector["breaker_open"]:
+            why = "Most of its last calls failed, so its breaker is open: what fails is tried again when some succeed."
+            yield Bottleneck("WORLD_FAILS", f"The world behind {name}.", why, "/decisions?state=failed")
+        elif effector["pace"] == "hanging" and effector["in_flight"] and not effector["queued"]:
+            why = f"{effector['in_flight']:,} {_plural('call', effector['in_flight'])} and no answer."
+            yield Bottleneck("WORLD_SLOW", f"The world behind {name}.", why, f"/effectors#{name}")
 
 
 def _capacity(flow: dict[str, Any]) -> Iterator[Bottleneck]:
@@ -154,7 +167,7 @@ def _nothing(flow: dict[str, Any]) -> Bottleneck:
 
 
 _LOOKS: tuple[Callable[[dict[str, Any]], Iterator[Bottleneck]], ...] = (
-    _engine, _journal, _references, _capacity, _people, _refused,
+    _engine, _journal, _references, _world, _capacity, _people, _refused,
 )  # fmt: skip
 
 
