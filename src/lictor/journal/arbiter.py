@@ -31,7 +31,7 @@ from .port import (
     Undo,
     Verb,
 )
-from .rules import admission_refusal, arbiter_ruling, halted
+from .rules import admission_refusal, arbiter_ruling, halted, is_its_source
 from .state import Bound, State
 
 #: Standing approvals that are kept; more are refused.
@@ -231,9 +231,7 @@ def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
     code = None
     if found is None or found.state != DecisionState.HELD:
         code = "NOT_HELD"
-    elif approval.approver == found.decision.corrected_by or (
-        approval.approver == found.decision.source or _decides_as(state, approval.approver, found.decision.source)
-    ):
+    elif is_its_source(state, approval.approver, found.decision):
         code = "APPROVER_IS_SOURCE"
     elif approval.digest != found.decision.digest:
         code = "OTHER_CONTENT"
@@ -241,10 +239,6 @@ def _approve(state: State, verb: Approve, _at_us: int) -> Decided:
         code = "ALREADY_ANSWERED"
     answer = Answer(ok=code is None, code=code, decision=approval.decision, open=found)
     return answer, None if code else verb
-
-
-def _decides_as(state: State, name: str, source: str) -> bool:
-    return any(g.name == name and g.sources is not None and source in g.sources for g in state.grants.values())
 
 
 def _answered(found: Open, approval: Approval) -> bool:

@@ -176,3 +176,13 @@ def settlement(state: State, found: Open, transition: Transition, at_us: int) ->
 
 
 _NOTHING: dict[tuple[str, str], Amount] = {}
+
+
+def is_its_source(state: State, name: str, decision: Decision) -> bool:
+    """Whether a person is who decided this, and so never its approver (I13).
+
+    Its source, who corrected its content, and who has or ever had a key that decides as its source.
+    """
+    return name in {decision.source, decision.corrected_by} or any(
+        g.name == name and g.sources is not None and decision.source in g.sources for g in state.grants.values()
+    )

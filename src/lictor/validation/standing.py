@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from lictor.journal.open import Open, approved_by
 from lictor.journal.port import Approve, SetStanding, Verb
+from lictor.journal.rules import is_its_source
 from lictor.journal.state import State
 from lictor.records import Approval, Ruling, Standing, subject_of
 
@@ -35,13 +36,8 @@ def answers(state: State, found: Open, now_us: int) -> list[Verb]:
 
 def _may(state: State, found: Open, ruling: Ruling, standing: Standing) -> bool:
     """Whether the journal will take it: asked once, and by one who has not become the source since."""
-    source = found.decision.source
-    decides = any(
-        g.name == standing.approver and g.sources is not None and source in g.sources for g in state.grants.values()
-    )
     answered = approved_by(found.approvals, ruling.gate, ruling.version)
-    corrected = found.decision.corrected_by == standing.approver
-    return ruling.approvers == 1 and not decides and not corrected and not answered
+    return ruling.approvers == 1 and not answered and not is_its_source(state, standing.approver, found.decision)
 
 
 def _gone(state: State, name: str, now_us: int) -> bool:
