@@ -349,3 +349,56 @@ def test_a_version_that_comes_while_it_waits_again_is_asked_for_too() -> None:
         return rig.world.order()
 
     assert "a-2" not in simulate(main)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_forbidden_while_its_start_is_written_does_not_begin(monkeypatch, *, watched: bool) -> None:
+    """Without the look just before the call it begins: the ablation."""
+
+    async def main(rig):
+        blocked: set[str] = set()
+        app, names, _ = blocking(rig, blocked)
+        node = await rig.start(app)
+        if not watched:
+            monkeypatch.setattr(node.pipeline.execution.assurance, "stale", lambda work: False)
+        write = node.journal.write
+
+        async def slow(verbs, at_us):
+            answers = await write(verbs, at_us)
+            if not blocked and any(answer.started for answer in answers):
+                blocked.add("a-1")
+                await node.refresh(names)
+            return answers
+
+        node.journal.write = slow
+        handle = await rig.submit(Payout("a-1"))
+        await rig.settle(30)
+        allowed = await rig.submit(Payout("a-2"))
+        await rig.settle(30)
+        return rig.world.order(), rig.outcomes()[handle.id], rig.outcomes()[allowed.id].result, node.journal.state.open
+
+    order, outcome, other, open_ = simulate(main)
+    assert ("a-1" in order) is not watched
+    assert other == "succeeded"
+    assert not open_
+    assert outcome.result == ("cancelled" if watched else "succeeded")
+
+
+def test_what_is_still_allowed_then_begins_all_the_same() -> None:
+    async def main(rig):
+        blocked: set[str] = set()
+        app, names, _ = blocking(rig, blocked)
+        node = await rig.start(app)
+        write = node.journal.write
+
+        async def slow(verbs, at_us):
+            answers = await write(verbs, at_us)
+            if not blocked and any(answer.started for answer in answers):
+                blocked.add("nobody")
+                await node.refresh(names)
+            return answers
+
+        node.journal.write = slow
+        return (await rig.outcome(Payout("a-1"))).result, rig.world.order()
+
+    assert simulate(main) == ("succeeded", ["a-1"])
