@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from lictor.app import App
 from lictor.config import Settings
 from lictor.entry import Handle
 from lictor.errors import DeniedError, LictorError, NodeStoppedError, NotFoundError
-from lictor.records import Signal
+from lictor.records import Grant, Signal
 from lictor.testing.loop import SimLoop
 from lictor.testing.machine import Crashed
 from lictor.testing.simulation import Simulation
@@ -41,6 +43,8 @@ class Swarm:
         self.handles: list[Handle] = []
         self.known: list[tuple[Any, dict[str, Any]]] = []
         self.busy = True
+        #: How far somebody outside was told.
+        self.marked = 0
         self._apps: dict[int, App] = {}
 
     @property
@@ -183,8 +187,9 @@ class Swarm:
                     await self._try(sim, told.decision.id, self.random.choice(("ann", "ben")), approved=not approved)
 
     async def _try(self, sim: Simulation, decision: int, by: str, *, approved: bool) -> None:
+        again_for_s = self.random.uniform(1.0, 60.0) if approved and self._chance(0.3) else None
         try:
-            await sim.call(lambda node: node.approve(decision, by=by, approved=approved))
+            await sim.call(lambda node: node.approve(decision, by=by, approved=approved, again_for_s=again_for_s))
         except (NotFoundError, DeniedError, NodeStoppedError, Crashed):
             return
         sim.invariants.approved(decision, by)
@@ -195,9 +200,9 @@ class Swarm:
             await sim.find_out(lambda: sim.calm or self._chance(0.5))
 
     async def _operator(self, sim: Simulation) -> None:
-        """Somebody who halts and resumes, cancels, and sets limits."""
+        """Somebody who halts and resumes, cancels, sets limits, makes keys, and tells outcomes to others."""
         acts = [self._halt] * ("halts" in self.features) + [self._cancel] * ("cancels" in self.features)
-        acts += [self._limit] * ("limits" in self.features)
+        acts += [self._limit, self._key, self._mark] * ("limits" in self.features)
         while acts and self.busy:
             await asyncio.sleep(self.random.expovariate(1 / 5.0))
             if self.busy:
@@ -226,3 +231,23 @@ class Swarm:
         limit, scope = self.random.choice((200, 800, 1_500, 10**9)), self.random.choice("abc")
         reset = self._chance(0.5)
         await sim.call(lambda node: node.set_limit("cash", limit, scope=scope, by="ben", reset_latch=reset))
+
+    async def _key(self, sim: Simulation) -> None:
+        """Make a key for somebody, or revoke the one that is there: an approval does not outlive its giver's keys."""
+        name = self.random.choice(("ann", "ben", "agent-0"))
+        made = Grant(
+            id=f"key-{name}",
+            name=name,
+            hash=bytes(32),
+            roles=("approve",),
+            sources=None,
+            tenants=None,
+            made_us=0,
+            by="ann",
+        )
+        revoked = msgspec.structs.replace(made, revoked_us=1) if self._chance(0.2) else made
+        await sim.call(lambda node: node.set_grants(revoked))
+
+    async def _mark(self, sim: Simulation) -> None:
+        self.marked += 1
+        await sim.call(lambda node: node.mark("callback:agent-0", self.marked))
