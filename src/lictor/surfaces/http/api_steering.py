@@ -223,7 +223,7 @@ async def rehearse(asked: Asked) -> Response:
 
 
 ENTRY = "/v1/quarantine/{entry}"
-_BAD = {400: None}
+_BAD = {400: None, 422: None}
 _MISSING = {400: None, 404: None}
 
 ROUTES = (

@@ -36,7 +36,8 @@ WAIT_S_MAX = 300.0
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Key = Annotated[str, Meta(min_length=1, max_length=512)]
-Id = Annotated[str, Meta(pattern="^[0-9a-hj-km-np-tv-z]{13}$")]
+#: Thirteen letters of five bits; the first of them below 8, because an id has 63.
+Id = Annotated[str, Meta(pattern="^[0-7][0-9a-hj-km-np-tv-z]{12}$")]
 #: As people write it: 2500 or 12.50.
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,17}([.][0-9]{1,6})?$")]
 #: Up to the year 2255, which is as far as JSON numbers are exact everywhere.
