@@ -55,7 +55,9 @@ def make(  # noqa: PLR0913 - each is a part of the key
         DeniedError: nobody is named, there are too many keys, or the roles and sources do not go together.
     """
     if not _NAME.fullmatch(name):
-        raise MalformedError(f"{_shown(name)} is no name of a key", hint="letters, digits and . _ @ + -, at most 64")
+        raise MalformedError(
+            f"{_shown(name)} is no name of a key", hint="a letter or digit first, then those and . _ @ + -, at most 64"
+        )
     held = tuple(dict.fromkeys(role.strip() for role in roles))
     known = [role.value for role in ROLES]
     if not held or (bad := [role for role in held if role not in known]):

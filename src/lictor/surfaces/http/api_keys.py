@@ -23,7 +23,7 @@ Span = Annotated[float, Meta(gt=0, le=3_153_600_000)]
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A key to make."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@+-]{1,64}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")]
     roles: Annotated[list[Role], Meta(min_length=1)]
     sources: Scope | None = None
     tenants: Scope | None = None
